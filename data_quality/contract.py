@@ -1,0 +1,146 @@
+"""The contract of one dataset: its columns, aliases, types, keys and rules, read from YAML.
+
+What belongs here: the shape of a contract file and its checks. What does not: reading extracts
+(`orchestration/ingestion`) or turning rules into SQL (`orchestration/cleaning/conform.py`).
+"""
+
+import unicodedata
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+CONTRACTS_DIR = Path(__file__).resolve().parent / "contracts"
+
+ColumnType = Literal[
+    "identifier",  # text that names something: trimmed, full-width folded, `123.0` from spreadsheets mended
+    "text",
+    "name",
+    "phone",
+    "email",
+    "address",
+    "id_card",
+    "date",
+    "timestamp",
+    "decimal",
+    "integer",
+    "boolean",
+    "enum",
+]
+
+
+class Column(BaseModel):
+    """What one column promises."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: ColumnType
+    required: bool = False
+    aliases: list[str] = Field(default_factory=list, description="Headers that mean this column, beside its name.")
+    personal: bool = Field(default=False, description="Holds personal data: never shown or published unmasked.")
+    values: dict[str, list[str]] = Field(
+        default_factory=dict, description="For `enum` and `boolean`: canonical value to the spellings that mean it."
+    )
+    minimum: float | None = None
+    maximum: float | None = None
+    not_zero: bool = False
+    not_after_delivery: bool = Field(
+        default=False, description="A date later than the day of delivery is a fault (`in_future`)."
+    )
+    unknown_value: Literal["quarantine", "warn"] = Field(
+        default="warn", description="What an `enum` or `boolean` value outside the list does; required: quarantine."
+    )
+
+
+class NotBefore(BaseModel):
+    """A row rule: `column` must not be earlier than `earlier` where both are present."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Reason code, e.g. `resolved_before_opened`.")
+    column: str
+    earlier: str
+
+
+class Contract(BaseModel):
+    """What one dataset promises."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: Literal["pos", "ecommerce", "call_center"]
+    dataset: str = Field(pattern=r"^[a-z_]+$")
+    description: str
+    grain: str
+    key: list[str]
+    amount: str | None = Field(default=None, description="The column whose sum is conserved from file to mart.")
+    business_time: str | None = Field(default=None, description="The column that dates the row.")
+    columns: dict[str, Column]
+    row_rules: list[NotBefore] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _references_exist(self) -> "Contract":
+        named = [*self.key, *(n for r in self.row_rules for n in (r.column, r.earlier))]
+        named += [n for n in (self.amount, self.business_time) if n]
+        missing = sorted({n for n in named if n not in self.columns})
+        if missing:
+            raise ValueError(f"these columns are named but not declared: {', '.join(missing)}")
+        owners: dict[str, str] = {}
+        for name, column in self.columns.items():
+            for written in [name, *column.aliases]:
+                other = owners.setdefault(normalise_header(written), name)
+                if other != name:
+                    raise ValueError(f"header {written!r} is an alias of both {other} and {name}")
+        return self
+
+    @property
+    def table(self) -> str:
+        """Name of this dataset's table in every stage, e.g. `pos_sales`."""
+        return f"{self.source}_{self.dataset}"
+
+    @property
+    def record_source(self) -> str:
+        """Name of this dataset in the identity tables, e.g. `pos.sales`."""
+        return f"{self.source}.{self.dataset}"
+
+    @property
+    def required(self) -> list[str]:
+        """Columns without which a row is quarantined (the key included)."""
+        return [n for n, c in self.columns.items() if c.required or n in self.key]
+
+    def column_of_header(self, header: str) -> str | None:
+        """The column a written header means, or None."""
+        wanted = normalise_header(header)
+        for name, column in self.columns.items():
+            if any(normalise_header(written) == wanted for written in [name, *column.aliases]):
+                return name
+        return None
+
+
+def normalise_header(header: str) -> str:
+    """Fold a header for matching: full-width forms, case, blanks, underscores, hyphens, byte-order mark."""
+    folded = unicodedata.normalize("NFKC", header).casefold()
+    return "".join(
+        c for c in folded if not c.isspace() and c not in "_-\"'" and unicodedata.category(c) not in {"Cf", "Cc"}
+    )
+
+
+@cache
+def load_contracts(directory: Path = CONTRACTS_DIR) -> dict[str, Contract]:
+    """Read every contract file, keyed by table name (`pos_sales`), in file-name order.
+
+    Raises:
+        ValueError: a file is not valid YAML or breaks the shape of a contract; the message names the
+            file and the setting.
+    """
+    contracts: dict[str, Contract] = {}
+    for path in sorted(directory.glob("*.yml")):
+        try:
+            contract = Contract.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        except (yaml.YAMLError, ValidationError) as error:
+            raise ValueError(f"Contract {path.name} is not valid: {error}") from error
+        if path.stem != contract.table:
+            raise ValueError(f"Contract {path.name} declares {contract.table}: name the file {contract.table}.yml")
+        contracts[contract.table] = contract
+    return contracts

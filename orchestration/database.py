@@ -1,0 +1,77 @@
+"""The working database: how it is opened, and the few SQL helpers every stage needs.
+
+What belongs here: connecting, quoting. What does not: any statement about business tables.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from orchestration.errors import UserError, WarehouseBusyError
+from orchestration.settings import Settings
+
+SCHEMAS = ("raw", "clean", "identity", "policy", "reference", "staging", "intermediate", "marts", "quality")
+
+
+@contextmanager
+def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the working database, with every schema present, and close it at the end.
+
+    Raises:
+        WarehouseBusyError: another process has the file open.
+        UserError: the file or its folder cannot be opened or written.
+    """
+    if not read_only:
+        settings.temp_dir.mkdir(parents=True, exist_ok=True)
+    config: dict[str, str | bool | int | float | list[str]] = {"temp_directory": str(settings.temp_dir)}
+    if settings.threads:
+        config["threads"] = settings.threads
+    if settings.memory_limit:
+        config["memory_limit"] = settings.memory_limit
+    try:
+        connection = duckdb.connect(str(settings.database), read_only=read_only, config=config)
+    except duckdb.IOException as error:
+        raise _explain(error, settings) from error
+    try:
+        connection.execute(f"set timezone = {literal(settings.timezone)}")
+        if not read_only:
+            for schema in SCHEMAS:
+                connection.execute(f"create schema if not exists {schema}")
+        yield connection
+    finally:
+        connection.close()
+
+
+def _explain(error: duckdb.IOException, settings: Settings) -> UserError:
+    """Turn DuckDB's open error into one that says what to do."""
+    if "lock" in str(error).lower():
+        holder = re.search(r"PID (\d+)", str(error))
+        who = f"process {holder.group(1)}" if holder else "another process"
+        return WarehouseBusyError(
+            f"The warehouse {settings.database} is held by {who}. Wait for it to end, or stop it, and run again. "
+            "The published file is not affected."
+        )
+    return UserError(
+        f"The warehouse {settings.database} cannot be opened: {str(error).splitlines()[0]}. "
+        "Check the path (C360_WAREHOUSE), its permissions and the free disk space."
+    )
+
+
+def identifier(name: str) -> str:
+    """Quote a column or table name for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str) -> str:
+    """Quote a string for SQL; only where a statement takes no parameter (settings, DDL, file lists)."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def table_exists(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    """Say whether the working database has this table or view."""
+    found = connection.execute(
+        "select 1 from information_schema.tables where table_schema = ? and table_name = ?", [schema, table]
+    ).fetchone()
+    return found is not None

@@ -1,0 +1,1 @@
+"""Nothing passes that breaks a promise: suites and balances as blocking checks."""

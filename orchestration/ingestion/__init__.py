@@ -1,0 +1,1 @@
+"""Landing zone to raw Parquet: every file read, every line numbered, nothing interpreted."""

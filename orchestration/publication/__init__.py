@@ -1,0 +1,1 @@
+"""What passed is built aside, checked and switched in atomically for BI tools."""

@@ -1,0 +1,84 @@
+"""Every path and environment variable of the project, read here and nowhere else.
+
+What belongs here: where things lie and how large they may grow. What does not: business rules
+(`seeds/policy`) and the promises of each dataset (`data_quality/contracts`).
+"""
+
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ("pos", "ecommerce", "call_center")
+
+
+class Settings(BaseSettings):
+    """Settings of one deployment; environment variables `C360_…` and `.env` override the defaults."""
+
+    model_config = SettingsConfigDict(env_prefix="C360_", env_file=".env", extra="ignore")
+
+    landing: Path = Field(default=Path("data/landing"), description="Where the sources put their extracts.")
+    warehouse: Path = Field(
+        default=Path("data/warehouse"), description="Raw Parquet, working database and published versions."
+    )
+    timezone: str = Field(default="Asia/Shanghai", description="Business time zone; times without an offset are in it.")
+    as_of: date | None = Field(
+        default=None, description="Business day to evaluate at its end; default is the newest delivery date."
+    )
+    first_delivery: date = Field(default=date(2010, 1, 1), description="First delivery date that can be a partition.")
+    threads: int | None = Field(default=None, ge=1, description="DuckDB threads; default is every core.")
+    memory_limit: str | None = Field(
+        default=None, description="DuckDB memory limit such as `8GB`; default is DuckDB's own (80% of the machine)."
+    )
+    environment: Literal["development", "production"] = Field(
+        default="development", description="In `production` the nightly schedule starts switched on."
+    )
+
+    @cached_property
+    def root(self) -> Path:
+        """The checkout: seeds, contracts and dbt models are read from it."""
+        return PROJECT_ROOT
+
+    @property
+    def policy_dir(self) -> Path:
+        """Rules a person edits, one CSV each, with a `why` column."""
+        return PROJECT_ROOT / "seeds" / "policy"
+
+    @property
+    def reference_dir(self) -> Path:
+        """Word lists and divisions, one CSV each, with their sources."""
+        return PROJECT_ROOT / "seeds" / "reference"
+
+    @property
+    def contracts_dir(self) -> Path:
+        """One contract file per dataset."""
+        return PROJECT_ROOT / "data_quality" / "contracts"
+
+    @property
+    def raw_dir(self) -> Path:
+        """Raw Parquet: `<source>/<dataset>/delivery_date=YYYY-MM-DD/`."""
+        return self.warehouse / "raw"
+
+    @property
+    def quarantine_dir(self) -> Path:
+        """Copies of the files that could not be read at all."""
+        return self.warehouse / "quarantine"
+
+    @property
+    def database(self) -> Path:
+        """The working DuckDB file; never opened by BI tools."""
+        return self.warehouse / "warehouse.duckdb"
+
+    @property
+    def serving_dir(self) -> Path:
+        """Published versions and the link `current`."""
+        return self.warehouse / "serving"
+
+    @property
+    def temp_dir(self) -> Path:
+        """Spill files and files being written; may be emptied when nothing runs."""
+        return self.warehouse / "tmp"

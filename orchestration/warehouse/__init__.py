@@ -1,0 +1,1 @@
+"""dbt on the working database: staging, intermediate, marts."""

@@ -1,0 +1,1 @@
+"""Policy, reference data, sample extracts, and the generator of retail worlds."""
