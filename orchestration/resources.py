@@ -1,12 +1,13 @@
 """What Dagster hands to the assets: the warehouse of this deployment."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import dagster as dg
 import duckdb
 
 from orchestration import database
+from orchestration.run_lock import RunLock
 from orchestration.settings import Settings
 
 
@@ -17,6 +18,12 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
     def settings(self) -> Settings:
         """Settings as the environment has them now."""
         return Settings()
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator["Warehouse", None, None]:
+        """Hold the run lock as long as the run uses the warehouse."""
+        with RunLock(self.settings):
+            yield self
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
