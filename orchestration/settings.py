@@ -82,3 +82,8 @@ class Settings(BaseSettings):
     def temp_dir(self) -> Path:
         """Spill files and files being written; may be emptied when nothing runs."""
         return self.warehouse / "tmp"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Where Dagster keeps its runs and events; one per warehouse, shared by CLI and UI."""
+        return self.warehouse / "dagster"

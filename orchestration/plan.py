@@ -1,0 +1,55 @@
+"""What a refresh has to do: which deliveries are new, and whether anything is new at all."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from orchestration.as_of import business_day
+from orchestration.fingerprint import input_fingerprint
+from orchestration.ingestion.ingest import new_delivery_dates
+from orchestration.publication.versions import Version, current_version
+from orchestration.settings import Settings
+
+# A stretch of deliveries is materialised as one partition range; a longer gap starts a new stretch,
+# because Dagster records an event for every partition of a range, also for days without a delivery.
+_LONGEST_GAP = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class RefreshPlan:
+    """New delivery dates, oldest first, and the version that BI sees now."""
+
+    new_dates: tuple[date, ...]
+    published: Version | None
+    inputs_changed: bool
+
+    @property
+    def nothing_new(self) -> bool:
+        """True when a refresh would publish what is published already."""
+        return not self.new_dates and not self.inputs_changed
+
+    def stretches(self, fallback: date) -> list[tuple[date, date]]:
+        """Partition ranges to materialise, oldest first; `fallback` alone when no delivery is new."""
+        stretches: list[tuple[date, date]] = []
+        for day in self.new_dates or (fallback,):
+            if stretches and day - stretches[-1][1] <= _LONGEST_GAP:
+                stretches[-1] = (stretches[-1][0], day)
+            else:
+                stretches.append((day, day))
+        return stretches
+
+
+def plan_refresh(settings: Settings) -> RefreshPlan:
+    """Compare the landing zone, the rules and the code with what was published.
+
+    Raises:
+        UserError: the landing folder is not there.
+    """
+    new_dates = tuple(new_delivery_dates(settings))
+    published = current_version(settings)
+    changed = published is None or published.manifest.fingerprint != input_fingerprint(settings)
+    return RefreshPlan(new_dates=new_dates, published=published, inputs_changed=changed)
+
+
+def fallback_partition(settings: Settings) -> date:
+    """The partition that a refresh without new deliveries runs in: the as-of day, kept in range."""
+    return max(settings.first_delivery, business_day(settings))
