@@ -43,6 +43,10 @@ class Column(BaseModel):
     values: dict[str, list[str]] = Field(
         default_factory=dict, description="For `enum` and `boolean`: canonical value to the spellings that mean it."
     )
+    empty_values: list[str] = Field(
+        default_factory=list,
+        description="Spellings that mean `not given` in this column, beside `seeds/policy/null_tokens.csv`.",
+    )
     minimum: float | None = None
     maximum: float | None = None
     not_zero: bool = False
@@ -52,6 +56,26 @@ class Column(BaseModel):
     unknown_value: Literal["quarantine", "warn"] = Field(
         default="warn", description="What an `enum` or `boolean` value outside the list does; required: quarantine."
     )
+
+    @model_validator(mode="after")
+    def _spellings_mean_one_thing(self) -> "Column":
+        empty = {normalise_spelling(written) for written in self.empty_values}
+        owners: dict[str, str] = {}
+        for canonical, written in self._written_values():
+            other = owners.setdefault(normalise_spelling(written), canonical)
+            if other != canonical:
+                raise ValueError(f"spelling {written!r} means both {other} and {canonical}")
+            if normalise_spelling(written) in empty:
+                raise ValueError(f"spelling {written!r} means {canonical} and also `not given` (empty_values)")
+        return self
+
+    def _written_values(self) -> list[tuple[str, str]]:
+        return [(name, written) for name, listed in self.values.items() for written in [name, *listed]]
+
+    @property
+    def spellings(self) -> dict[str, str]:
+        """Every spelling of an `enum` or `boolean`, folded by `normalise_spelling`, to its canonical value."""
+        return {normalise_spelling(written): canonical for canonical, written in self._written_values()}
 
 
 class NotBefore(BaseModel):
@@ -124,6 +148,11 @@ def normalise_header(header: str) -> str:
     return "".join(
         c for c in folded if not c.isspace() and c not in "_-\"'" and unicodedata.category(c) not in {"Cf", "Cc"}
     )
+
+
+def normalise_spelling(value: str) -> str:
+    """Fold a delivered value for matching against spellings, `empty_values` and null tokens: width, case, blanks."""
+    return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
 
 
 @cache
