@@ -6,7 +6,7 @@ from orchestration.cleaning.assets import assets as cleaning
 from orchestration.gates.checks import checks as gates
 from orchestration.identity.assets import assets as identity
 from orchestration.ingestion.assets import assets as ingestion
-from orchestration.jobs import jobs
+from orchestration.jobs import jobs, loggers
 from orchestration.publication.assets import assets as publication
 from orchestration.resources import Warehouse
 from orchestration.schedules import schedules
@@ -20,5 +20,6 @@ defs = dg.Definitions(
     schedules=schedules,
     sensors=sensors,
     resources={"warehouse": Warehouse()},
+    loggers=loggers,
     executor=dg.in_process_executor,
 )

@@ -1,0 +1,207 @@
+"""`c360`: the commands. Each reads its options, calls one function, and prints what it returns.
+
+Dagster, dbt and Great Expectations are imported inside the commands that need them, because they
+take seconds. Exit status: 0 done or nothing to do, 1 a bug, 2 a fault that the user can mend,
+3 a gate failed and the published file stayed as it was.
+"""
+
+import os
+import sys
+import time
+import warnings
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from orchestration.errors import UserError
+from orchestration.settings import Settings
+
+GATE_FAILED = 3
+USER_FAULT = 2
+
+app = typer.Typer(
+    help="Customer 360: from raw extracts to a gated BI file.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+out = Console()
+err = Console(stderr=True)
+
+LandingOption = Annotated[Path | None, typer.Option(help="Landing zone [C360_LANDING].", show_default=False)]
+WarehouseOption = Annotated[Path | None, typer.Option(help="Warehouse folder [C360_WAREHOUSE].", show_default=False)]
+
+
+def main() -> None:
+    """Run the command line and end with the documented exit status."""
+    warnings.filterwarnings("ignore", module=r"dagster.*")
+    try:
+        app()
+    except UserError as error:
+        err.print(f"[bold red]c360:[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(USER_FAULT)
+
+
+def _settings(landing: Path | None = None, warehouse: Path | None = None, as_of: date | None = None) -> Settings:
+    """Settings with the options of the command line put into the environment, where every step reads them."""
+    for variable, value in {"C360_LANDING": landing, "C360_WAREHOUSE": warehouse, "C360_AS_OF": as_of}.items():
+        if value is not None:
+            os.environ[variable] = str(value.resolve() if isinstance(value, Path) else value)
+    return Settings()
+
+
+@app.command()
+def refresh(
+    landing: LandingOption = None,
+    warehouse: WarehouseOption = None,
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Business day to evaluate at its end.")
+    ] = None,
+) -> None:
+    """Bring the published file up to date: the nightly job, run here."""
+    settings = _settings(landing, warehouse, as_of.date() if as_of else None)
+    from orchestration.plan import plan_refresh
+
+    plan = plan_refresh(settings)
+    if plan.nothing_new and plan.published:
+        out.print(f"Nothing new since version {plan.published.id}; nothing was changed.", highlight=False)
+        return
+    if plan.new_dates:
+        out.print(f"New deliveries: {len(plan.new_dates)} ({plan.new_dates[0]} to {plan.new_dates[-1]})")
+    _run_refresh(settings)
+    _print_published(settings)
+
+
+def _run_refresh(settings: Settings) -> None:
+    """Run the job with a progress bar; leave with the documented status when a step fails."""
+    from orchestration.refresh import RefreshFailedError, run_refresh
+
+    started = time.monotonic()
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err
+    ) as bar:
+        task = bar.add_task("Loading the pipeline", total=None)
+
+        def on_progress(step: str, done: int, total: int) -> None:
+            bar.update(task, description=step, completed=done, total=total)
+            if not err.is_terminal:
+                err.print(
+                    f"[{done:>3}/{total}] {time.monotonic() - started:6.1f} s  {step}", highlight=False, markup=False
+                )
+
+        try:
+            run_refresh(settings, on_progress)
+        except RefreshFailedError as failure:
+            bar.stop()
+            for step, reason in failure.reasons:
+                err.print(f"{step}: {reason}", style="red", highlight=False, markup=False, soft_wrap=True)
+            err.print("The published file stayed as it was. `c360 status` shows it.")
+            sys.exit(GATE_FAILED if failure.gate else USER_FAULT if failure.user_error else 1)
+
+
+@app.command()
+def status(warehouse: WarehouseOption = None) -> None:
+    """Deliveries, last runs and the published version."""
+    settings = _settings(warehouse=warehouse)
+    from orchestration.jobs import recent_runs
+    from orchestration.publication.versions import current_version
+    from orchestration.summary import latest_deliveries
+
+    version = current_version(settings)
+    if version is None:
+        out.print(f"Nothing is published in {settings.warehouse} yet. Next: c360 refresh", highlight=False)
+    else:
+        deliveries = Table("delivery", "dataset", "received", "loaded", "superseded", "repeated", "quarantined")
+        for line in latest_deliveries(version, limit=24):
+            counts = (line.received, line.loaded, line.superseded, line.repeated, line.quarantined)
+            deliveries.add_row(str(line.delivery_date), line.dataset, *(f"{count:,}" for count in counts))
+        out.print(deliveries)
+        out.print(
+            f"Published: {version.id}, as of {version.manifest.as_of}: {version.path}/c360.duckdb", highlight=False
+        )
+    runs = Table("started (UTC)", "job", "status")
+    for run in recent_runs(settings, limit=5):
+        runs.add_row(f"{run.started:%Y-%m-%d %H:%M:%S}", run.job, run.status)
+    out.print(runs)
+
+
+@app.command()
+def customer(
+    who: Annotated[str, typer.Argument(help="Customer id, phone or name.")], warehouse: WarehouseOption = None
+) -> None:
+    """One customer in the terminal, contact data masked."""
+    settings = _settings(warehouse=warehouse)
+    from orchestration.customer_view import find_and_view
+
+    views = find_and_view(settings, who)
+    if not views:
+        raise UserError("No customer has this id, phone or name. Ids look like those of marts.customer_360.")
+    for view in views:
+        table = Table("field", "value", title=view.customer_id, title_justify="left")
+        for field, value in view.profile.items():
+            table.add_row(field, str(value))
+        out.print(table)
+        records = Table("source", "record", "matched by", "confidence")
+        for record in view.records:
+            records.add_row(*(str(part) for part in record))
+        out.print(records)
+        timeline = Table("time", "channel", "what")
+        for event in view.timeline:
+            timeline.add_row(*(str(part) for part in event))
+        out.print(timeline)
+
+
+@app.command()
+def generate(
+    landing: LandingOption = None,
+    people: Annotated[int, typer.Option(min=1, help="How many people live in the world.")] = 20_000,
+    lines: Annotated[int, typer.Option(min=1, help="About how many rows over all datasets.")] = 200_000,
+    days: Annotated[int, typer.Option(min=1, help="Daily deliveries.")] = 14,
+    seed: Annotated[int, typer.Option(help="Same seed, same world.")] = 1,
+    end: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Date of the last delivery; default is yesterday.")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="Noise profile, see docs/generator.md.")] = "default",
+) -> None:
+    """Write a generated retail world, with its truth, as deliveries into the landing zone."""
+    settings = _settings(landing)
+    from orchestration.demo import generate_world
+
+    with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=err) as bar:
+        task = bar.add_task("Generating", total=None)
+        summary = generate_world(
+            settings,
+            people=people,
+            lines=lines,
+            days=days,
+            seed=seed,
+            end=end.date() if end else None,
+            profile=profile,
+            progress=lambda message: bar.update(task, description=message),
+        )
+    out.print(summary, highlight=False)
+
+
+def _print_published(settings: Settings) -> None:
+    """Print the summary of the version that BI sees now."""
+    from orchestration.publication.versions import current_version
+    from orchestration.summary import summarise
+
+    version = current_version(settings)
+    if version is None:
+        raise RuntimeError("The run succeeded but nothing is published.")
+    summary = summarise(version)
+    table = Table("what", "count", title=f"Version {summary.version}, as of {summary.as_of}", title_justify="left")
+    for name, rows in summary.rows_by_stage.items():
+        table.add_row(name, f"{rows:,}")
+    table.add_row("source records resolved", f"{summary.source_records:,}")
+    table.add_row("… of them unlinked", f"{summary.unlinked_records:,}")
+    table.add_row("customers", f"{summary.customers:,}")
+    for tier, customers in summary.tiers.items():
+        table.add_row(f"tier {tier}", f"{customers:,}")
+    table.add_row("checks passed / failed", f"{summary.checks_passed:,} / {summary.checks_failed:,}")
+    out.print(table)
+    out.print(f"Published file: {settings.serving_dir / 'current' / 'c360.duckdb'}", highlight=False, soft_wrap=True)
+    out.print("Next: c360 status · c360 customer <id> · make dev (Dagster UI) · open the file read-only in a BI tool")
