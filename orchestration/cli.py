@@ -76,29 +76,27 @@ def refresh(
 
 def _run_refresh(settings: Settings) -> None:
     """Run the job with a progress bar; leave with the documented status when a step fails."""
-    from orchestration.refresh import RefreshFailedError, run_refresh
-
     started = time.monotonic()
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err
     ) as bar:
         task = bar.add_task("Loading the pipeline", total=None)
+        from orchestration.jobs import RefreshFailedError, StepEnd, run_refresh
 
-        def on_progress(step: str, done: int, total: int) -> None:
-            bar.update(task, description=step, completed=done, total=total)
+        def on_step(step: StepEnd, done: int, total: int) -> None:
+            bar.update(task, description=step.step, completed=done, total=total)
             if not err.is_terminal:
-                err.print(
-                    f"[{done:>3}/{total}] {time.monotonic() - started:6.1f} s  {step}", highlight=False, markup=False
-                )
+                seconds = time.monotonic() - started
+                err.print(f"{done:>4} of {total} {seconds:7.1f} s  {step.step}", highlight=False, markup=False)
 
         try:
-            run_refresh(settings, on_progress)
-        except RefreshFailedError as failure:
+            run_refresh(settings, on_step)
+        except RefreshFailedError as failed:
             bar.stop()
-            for step, reason in failure.reasons:
-                err.print(f"{step}: {reason}", style="red", highlight=False, markup=False, soft_wrap=True)
-            err.print("The published file stayed as it was. `c360 status` shows it.")
-            sys.exit(GATE_FAILED if failure.gate else USER_FAULT if failure.user_error else 1)
+            for step in failed.failures:
+                err.print(f"{step.step}: {step.reason}", style="red", highlight=False, markup=False, soft_wrap=True)
+            err.print("The published file stayed as it was; `c360 status` shows it.")
+            sys.exit(GATE_FAILED if failed.gate_failed else USER_FAULT if failed.user_error else 1)
 
 
 @app.command()

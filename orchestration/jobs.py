@@ -9,14 +9,15 @@ from pathlib import Path
 import dagster as dg
 
 from orchestration.partitions import delivery_dates
+from orchestration.plan import fallback_partition, plan_refresh
 from orchestration.settings import Settings
+from orchestration.warehouse.runner import prepare_manifest
 
 PARTITION_RANGE_START = "dagster/asset_partition_range_start"
 PARTITION_RANGE_END = "dagster/asset_partition_range_end"
 RUN_EVENTS = "c360_run_events"
 
-# Faults whose message is written for the person who can mend them; all others keep their class name.
-_EXPECTED_FAULTS = {"UserError", "WarehouseBusyError", "DagsterAssetCheckFailedError"}
+_USER_ERRORS = {"UserError", "WarehouseBusyError"}
 
 _INSTANCE_CONFIG = """\
 # Written once by customer360; edit as you like.
@@ -95,6 +96,7 @@ class StepEnd:
     succeeded: bool
     reason: str | None = None
     user_error: bool = False
+    gate: bool = False
 
 
 class StepListener(logging.Handler):
@@ -116,44 +118,81 @@ class StepListener(logging.Handler):
 
 
 def _failed_step(event: dg.DagsterEvent) -> StepEnd:
-    """Find the innermost cause of a failed step."""
+    """Find the innermost cause of a failed step; only a user's fault is told without its class name."""
     error = event.step_failure_data.error
     while error is not None and error.cause is not None:
         error = error.cause
-    if error is None:
-        return StepEnd(event.step_key or "run", succeeded=False, reason="no reason was recorded")
-    reason = error.message.strip()
-    known = error.cls_name in _EXPECTED_FAULTS
+    message = error.message.strip() if error is not None else "no reason was recorded"
+    kind = error.cls_name if error is not None else None
+    user_error = kind in _USER_ERRORS
     return StepEnd(
         event.step_key or "run",
         succeeded=False,
-        reason=reason.split(": ", 1)[-1] if known else reason,
-        user_error=known,
+        reason=message.split(": ", 1)[-1] if user_error else message,
+        user_error=user_error,
+        gate=kind == "DagsterAssetCheckFailedError",
     )
 
 
-def run_in_process(
-    job: dg.JobDefinition,
-    settings: Settings,
-    *,
-    tags: dict[str, str],
-    on_step: Callable[[StepEnd], None],
-) -> bool:
-    """Run a job here and now and record the run where the Dagster UI finds it.
+class RefreshFailedError(Exception):
+    """A refresh did not reach publication; BI still sees what it saw before.
 
-    A failed step does not raise; it is told to `on_step` like every other. Returns whether all went well.
+    `failures` are the steps that failed, `user_error` says that the user can mend every one of them.
     """
+
+    def __init__(self, failures: list[StepEnd]) -> None:
+        super().__init__("; ".join(f"{f.step}: {f.reason}" for f in failures))
+        self.failures = failures
+        self.gate_failed = any(f.gate for f in failures)
+        self.user_error = bool(failures) and all(f.user_error for f in failures)
+
+
+def run_refresh(settings: Settings, on_step: Callable[[StepEnd, int, int], None]) -> None:
+    """Run the nightly job in this process and record it where the Dagster UI finds it.
+
+    `on_step` gets each step as it ends, how many have ended, and how many there are.
+
+    Raises:
+        RefreshFailedError: a step failed.
+        UserError: the landing folder is not there, or another process holds the warehouse.
+    """
+    prepare_manifest(settings)
+    from orchestration.definitions import defs  # imports this module
+
+    stretches = plan_refresh(settings).stretches(fallback=fallback_partition(settings))
+    runs = [(defs.resolve_job_def(ingest_deliveries.name), stretch) for stretch in stretches[:-1]]
+    runs.append((defs.resolve_job_def(nightly_refresh.name), stretches[-1]))
+    total = sum(len(job.nodes) for job, _ in runs)
+    ended: list[StepEnd] = []
+
+    def listen(step: StepEnd) -> None:
+        ended.append(step)
+        on_step(step, len(ended), total)
+
+    with dg.DagsterInstance.from_config(str(prepare_instance_home(settings))) as instance:
+        for job, (first, last) in runs:
+            _run(job, instance, partition_range_tags(first, last), listen)
+            failures = [step for step in ended if not step.succeeded]
+            if failures:
+                raise RefreshFailedError(failures)
+
+
+def _run(
+    job: dg.JobDefinition, instance: dg.DagsterInstance, tags: dict[str, str], on_step: Callable[[StepEnd], None]
+) -> None:
+    """Run one job; what fails is told to `on_step`, also when no step could even start."""
     listener = StepListener(on_step)
     events = logging.getLogger(RUN_EVENTS)
     events.addHandler(listener)
     try:
-        with dg.DagsterInstance.from_config(str(prepare_instance_home(settings))) as instance:
-            result = job.execute_in_process(
-                instance=instance, tags=tags, raise_on_error=False, run_config={"loggers": {RUN_EVENTS: {}}}
-            )
-            return bool(result.success)
+        result = job.execute_in_process(
+            instance=instance, tags=tags, raise_on_error=False, run_config={"loggers": {RUN_EVENTS: {}}}
+        )
     finally:
         events.removeHandler(listener)
+    if not result.success and not any(event.is_step_failure for event in result.all_events):
+        reason = next((e.message for e in result.all_events if e.is_failure and e.message), "no reason was recorded")
+        on_step(StepEnd("run", succeeded=False, reason=reason))
 
 
 @dataclass(frozen=True)

@@ -93,8 +93,8 @@ def latest_deliveries(version: Version, limit: int) -> list[DeliveryLine]:
     """The newest deliveries that the published version accounts for, newest first."""
     with _published(version) as con:
         rows = con.execute(
-            "select delivery_date, source || '/' || dataset, rows_received, rows_loaded, rows_superseded, rows_repeated, "
-            "rows_quarantined from quality.deliveries order by delivery_date desc, source, dataset limit ?",
+            "select delivery_date, source || '/' || dataset, rows_received, rows_loaded, rows_superseded, "
+            "rows_repeated, rows_quarantined from quality.deliveries order by delivery_date desc, source, dataset limit ?",
             [limit],
         ).fetchall()
     return [DeliveryLine(*row) for row in rows]
