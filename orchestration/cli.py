@@ -182,6 +182,25 @@ def generate(
     out.print(summary, highlight=False)
 
 
+@app.command()
+def dev(
+    landing: LandingOption = None,
+    warehouse: WarehouseOption = None,
+    port: Annotated[int, typer.Option(help="Port of the UI.")] = 3000,
+) -> None:
+    """Open the Dagster UI on this warehouse, at http://127.0.0.1:<port>."""
+    settings = _settings(landing, warehouse)
+    from orchestration.jobs import prepare_instance_home
+    from orchestration.warehouse.runner import prepare_manifest
+
+    prepare_manifest(settings)
+    os.environ["DAGSTER_HOME"] = str(prepare_instance_home(settings))
+    workspace = str(settings.root / "workspace.yaml")
+    dagster = str(Path(sys.executable).with_name("dagster"))
+    # The user started this program to start that one, so it takes over the terminal and its signals.
+    os.execv(dagster, [dagster, "dev", "--workspace", workspace, "--host", "127.0.0.1", "--port", str(port)])  # noqa: S606
+
+
 def _print_published(settings: Settings) -> None:
     """Print the summary of the version that BI sees now."""
     from orchestration.publication.versions import current_version

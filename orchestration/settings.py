@@ -5,11 +5,10 @@ What belongs here: where things lie and how large they may grow. What does not: 
 """
 
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -21,9 +20,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="C360_", env_file=".env", extra="ignore")
 
-    landing: Path = Field(default=Path("data/landing"), description="Where the sources put their extracts.")
+    landing: Path = Field(
+        default=Path("data/landing"), validate_default=True, description="Where the sources put their extracts."
+    )
     warehouse: Path = Field(
-        default=Path("data/warehouse"), description="Raw Parquet, working database and published versions."
+        default=Path("data/warehouse"),
+        validate_default=True,
+        description="Raw Parquet, working database and published versions.",
     )
     timezone: str = Field(default="Asia/Shanghai", description="Business time zone; times without an offset are in it.")
     as_of: date | None = Field(
@@ -38,7 +41,13 @@ class Settings(BaseSettings):
         default="development", description="In `production` the nightly schedule starts switched on."
     )
 
-    @cached_property
+    @field_validator("landing", "warehouse")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        """Make paths absolute at once: dbt and Dagster's own processes work in other folders."""
+        return path.expanduser().resolve()
+
+    @property
     def root(self) -> Path:
         """The checkout: seeds, contracts and dbt models are read from it."""
         return PROJECT_ROOT

@@ -94,7 +94,8 @@ def latest_deliveries(version: Version, limit: int) -> list[DeliveryLine]:
     with _published(version) as con:
         rows = con.execute(
             "select delivery_date, source || '/' || dataset, rows_received, rows_loaded, rows_superseded, "
-            "rows_repeated, rows_quarantined from quality.deliveries order by delivery_date desc, source, dataset limit ?",
+            "rows_repeated, rows_quarantined from quality.deliveries "
+            "order by delivery_date desc, source, dataset limit ?",
             [limit],
         ).fetchall()
     return [DeliveryLine(*row) for row in rows]

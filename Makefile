@@ -1,0 +1,55 @@
+# customer360: the commands a person types. `make help` lists them.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+C360 := $(VENV)/bin/c360
+STAMP := $(VENV)/.installed
+DEMO ?= data/demo
+DEMO_PEOPLE ?= 20000
+DEMO_LINES ?= 200000
+DEMO_DAYS ?= 14
+# uv when it is on the path, else one of our own, made from pip below.
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+
+.PHONY: help install demo test test-slow lint types sql docs dev clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.uv/bin/uv:
+	python3 -m venv .uv
+	.uv/bin/pip install --quiet uv
+
+$(STAMP): pyproject.toml uv.lock | $(if $(findstring .uv,$(UV)),.uv/bin/uv)
+	$(UV) sync --frozen --quiet
+	@touch $@
+
+install: $(STAMP) ## make the environment in .venv from the lock file
+
+demo: install ## a generated world, end to end, to a published file (DEMO=folder DEMO_PEOPLE=n DEMO_LINES=n)
+	$(C360) generate --landing $(DEMO)/landing --people $(DEMO_PEOPLE) --lines $(DEMO_LINES) --days $(DEMO_DAYS)
+	$(C360) refresh --landing $(DEMO)/landing --warehouse $(DEMO)/warehouse
+
+test: install ## the default tests, under 10 minutes on 2 cores
+	$(VENV)/bin/python -m pytest
+
+test-slow: install ## real and large input, killed runs, readers during publication
+	$(VENV)/bin/python -m pytest -m slow
+
+lint: install ## ruff and sqlfluff
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/sqlfluff lint models dbt_project
+
+types: install ## mypy
+	$(VENV)/bin/mypy
+
+docs: install ## dbt's documentation site for the models, under dbt_project/target
+	$(VENV)/bin/python -m orchestration.warehouse.runner docs
+
+dev: install ## the Dagster UI on http://127.0.0.1:3000
+	$(C360) dev
+
+clean: ## remove the environment and the demo's data
+	rm -rf $(VENV) .uv data/demo
