@@ -1,0 +1,50 @@
+"""One gate: run a stage's suite on the working database and keep what it found.
+
+What belongs here: opening the database for a suite and storing the results. What does not: what is expected
+(`data_quality/suites`), and how Dagster shows it (`checks.py`).
+"""
+
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from data_quality.gx_runner import run_suite
+from data_quality.results import CheckResult
+from data_quality.suite import Suite
+from orchestration import database
+from orchestration.gates.store import append_results
+from orchestration.settings import Settings
+
+
+def check_stage(settings: Settings, suite: Suite, run_id: str, *, file: Path | None = None) -> list[CheckResult]:
+    """Check one stage and append the results to `quality.check_results`.
+
+    No other connection of this process may have the working database open.
+
+    Args:
+        settings: Names the working database.
+        suite: What must be true.
+        run_id: The Dagster run the results belong to.
+        file: Check this DuckDB file rather than the working database (a version that has just been built).
+
+    Returns:
+        One result per expectation, in the order of the suite.
+    """
+    with database.connect(settings):
+        # Waits for nothing, but reports a warehouse that another process holds in words a person can act on.
+        pass
+    results = run_suite(file or settings.database, suite, engine_config(settings))
+    checked_at = datetime.now(ZoneInfo(settings.timezone)).replace(tzinfo=None)
+    with database.connect(settings) as connection:
+        append_results(connection, run_id=run_id, stage=suite.stage, checked_at=checked_at, results=results)
+    return results
+
+
+def engine_config(settings: Settings) -> dict[str, str | int]:
+    """DuckDB settings of a suite's own connection: the same limits as every other step."""
+    config: dict[str, str | int] = {"temp_directory": str(settings.temp_dir)}
+    if settings.threads:
+        config["threads"] = settings.threads
+    if settings.memory_limit:
+        config["memory_limit"] = settings.memory_limit
+    return config

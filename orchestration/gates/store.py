@@ -1,0 +1,117 @@
+"""What the gates found, kept over time in `quality.check_results`, and what it means for publication.
+
+What belongs here: writing and reading that table. What does not: running checks (`data_quality`), and publishing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from data_quality.results import CheckResult
+from data_quality.suite import Suite
+from orchestration.database import table_exists
+
+_CREATE = """
+create table if not exists quality.check_results (
+    run_id varchar not null,
+    checked_at timestamp not null,
+    stage varchar not null,
+    check_name varchar not null,
+    table_name varchar not null,
+    severity varchar not null,
+    passed boolean not null,
+    unexpected_rows bigint not null,
+    observed varchar,
+    examples varchar[],
+    owner varchar,
+    why varchar,
+    seconds double
+)
+"""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A blocking check that keeps a version from being published, and why."""
+
+    stage: str
+    check: str
+    table: str
+    reason: str
+
+
+def append_results(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    run_id: str,
+    stage: str,
+    checked_at: datetime,
+    results: Sequence[CheckResult],
+) -> None:
+    """Add one suite's results; grain of `quality.check_results`: check × run, the last time it ran in that run.
+
+    Args:
+        connection: The working database.
+        run_id: The Dagster run.
+        stage: The suite.
+        checked_at: Business time, without zone.
+        results: One per expectation.
+    """
+    connection.execute("begin")
+    try:
+        connection.execute(_CREATE)
+        connection.execute("delete from quality.check_results where run_id = ? and stage = ?", [run_id, stage])
+        if results:
+            connection.executemany(
+                "insert into quality.check_results values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    [
+                        run_id,
+                        checked_at,
+                        stage,
+                        r.check,
+                        r.table,
+                        r.severity,
+                        r.passed,
+                        r.unexpected_rows,
+                        r.observed,
+                        r.examples,
+                        r.owner,
+                        r.why,
+                        r.seconds,
+                    ]
+                    for r in results
+                ],
+            )
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+
+
+def refusals(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> list[Refusal]:
+    """Blocking checks of these suites that forbid publication now.
+
+    A check forbids it when its latest result is a failure, and also when it has never run: what was not
+    checked is not known to be right.
+    """
+    latest: dict[tuple[str, str], tuple[bool, str]] = {}
+    if table_exists(connection, "quality", "check_results"):
+        rows = connection.execute(
+            "select stage, check_name, arg_max(passed, checked_at), arg_max(coalesce(observed, ''), checked_at) "
+            "from quality.check_results group by stage, check_name"
+        ).fetchall()
+        latest = {(stage, check): (passed, observed) for stage, check, passed, observed in rows}
+    found: list[Refusal] = []
+    for suite in suites:
+        for expectation in suite.expectations:
+            if expectation.severity != "error":
+                continue
+            outcome = latest.get((suite.stage, expectation.name))
+            if outcome is None:
+                found.append(Refusal(suite.stage, expectation.name, expectation.table, "it has not run"))
+            elif not outcome[0]:
+                found.append(Refusal(suite.stage, expectation.name, expectation.table, outcome[1] or "it failed"))
+    return found
