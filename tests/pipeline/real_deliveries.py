@@ -104,7 +104,8 @@ def kanoniv(landing: Path) -> dict[str, int]:
         _write(
             con,
             f"""
-            select crm_contact_id as member_id, concat_ws(' ', first_name, last_name) as name, phone, created_at as registered_at
+            select crm_contact_id as member_id, concat_ws(' ', first_name, last_name) as name, phone,
+                created_at as registered_at
             from {read("crm_contacts")}
             """,
             landing / "pos" / day / "members.csv",
@@ -112,8 +113,8 @@ def kanoniv(landing: Path) -> dict[str, int]:
         _write(
             con,
             f"""
-            select billing_account_id as account_id, account_name as name, null as phone, email, billing_address as address,
-                created_at as registered_at from {read("billing_accounts")}
+            select billing_account_id as account_id, account_name as name, null as phone, email,
+                billing_address as address, created_at as registered_at from {read("billing_accounts")}
             union all by name
             select app_user_id as account_id, concat_ws(' ', first_name, last_name) as name, email,
                 created_at as registered_at from {read("app_signups")}
@@ -130,7 +131,8 @@ def kanoniv(landing: Path) -> dict[str, int]:
             con,
             f"""
             select ticket_id as case_id, created_at as opened_at, resolved_at, support_user_id as account_id,
-                'email' as channel, 'inquiry' as case_type, case when resolved_at is null then 'N' else 'Y' end as is_resolved
+                'email' as channel, 'inquiry' as case_type,
+                case when resolved_at is null then 'N' else 'Y' end as is_resolved
             from {read("support_tickets")}
             """,
             landing / "call_center" / day / "cases.csv",

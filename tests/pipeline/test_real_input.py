@@ -1,7 +1,6 @@
 """The whole way on real data: every row accounted for, every sum reconciled, homonyms kept apart."""
 
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 

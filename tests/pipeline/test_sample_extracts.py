@@ -1,0 +1,61 @@
+"""The whole way on the sample extracts: twice the same, and then with a late delivery."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+EXTRACTS = Path(__file__).parents[2] / "seeds" / "extracts"
+LATE = sorted({folder.name for source in EXTRACTS.glob("*") if source.is_dir() for folder in source.glob("20*")})[-1]
+
+XREF = "select source, record_key, customer_id from identity.customer_xref order by all"
+
+
+def copy_deliveries(target: Path, *, late: bool) -> None:
+    for folder in EXTRACTS.glob("*/20*"):
+        if late or folder.name != LATE:
+            shutil.copytree(folder, target / folder.parent.name / folder.name, dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory, refresh):
+    """Landing zone and warehouse after the first two deliveries."""
+    root = tmp_path_factory.mktemp("sample")
+    copy_deliveries(root / "landing", late=False)
+    refresh(root / "landing", root / "warehouse")
+    return root
+
+
+def test_a_second_refresh_without_news_says_so_and_changes_nothing(sample, refresh):
+    before = (sample / "warehouse" / "serving" / "current").resolve()
+    done = refresh(sample / "landing", sample / "warehouse")
+    assert "Nothing new" in done.stdout
+    assert (sample / "warehouse" / "serving" / "current").resolve() == before
+
+
+def test_a_rebuild_elsewhere_gives_the_same_ids_and_rows(sample, tmp_path, refresh, published):
+    refresh(sample / "landing", tmp_path / "warehouse")
+    first, second = published(sample / "warehouse"), published(tmp_path / "warehouse")
+    assert first.rows(XREF) == second.rows(XREF)
+    tables = [t for (t,) in first.rows("select table_name from information_schema.tables where table_schema = 'marts'")]
+    assert tables
+    for table in tables:
+        assert first.rows(f"select * from marts.{table} order by all") == second.rows(
+            f"select * from marts.{table} order by all"
+        )
+
+
+def test_a_late_delivery_adds_its_rows_and_keeps_the_ids(sample, refresh, published):
+    before = {(source, key): customer for source, key, customer in published(sample / "warehouse").rows(XREF)}
+    copy_deliveries(sample / "landing", late=True)
+    refresh(sample / "landing", sample / "warehouse")
+    bi = published(sample / "warehouse")
+    after = {(source, key): customer for source, key, customer in bi.rows(XREF)}
+    merged = dict(bi.rows("select old_customer_id, new_customer_id from identity.id_history where change = 'merge'"))
+
+    assert before.keys() <= after.keys()
+    changed = {
+        key: (before[key], after[key]) for key in before if before[key] != after[key] and before[key] is not None
+    }
+    assert all(merged.get(old) == new for old, new in changed.values())
+    assert bi.one(f"select count(*) from quality.deliveries where delivery_date = date '{LATE}'") > 0
