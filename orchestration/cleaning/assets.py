@@ -1,0 +1,144 @@
+"""The Dagster face of cleaning: clean tables, value dictionaries, and the account of the deliveries.
+
+What belongs here: keys, descriptions, metadata. What does not: any rule; those are in the modules beside this one.
+"""
+
+import time
+from collections.abc import Iterator
+
+import dagster as dg
+import duckdb
+
+from data_quality.contract import Contract, load_contracts
+from orchestration.cleaning import drift, ledger, quarantine
+from orchestration.cleaning.tables import clean_table
+from orchestration.database import identifier
+from orchestration.resources import Warehouse
+
+_OWNERS = ["team:data-engineering"]
+_KINDS = {"python", "duckdb"}
+_CONTRACTS = load_contracts()
+_CLEAN_TABLES = [dg.AssetKey(["clean", table]) for table in _CONTRACTS]
+_RAW_FILES = dg.AssetKey(["raw", "files"])
+
+
+def _table_metadata(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str, dg.MetadataValue]:
+    """Row count and columns of a table, as Dagster shows them."""
+    name = f"{schema}.{identifier(table)}"
+    counted = con.execute(f"select count(*) from {name}").fetchone()
+    columns = con.execute(f"describe {name}").fetchall()
+    return {
+        "dagster/row_count": dg.MetadataValue.int(counted[0] if counted else 0),
+        "dagster/column_schema": dg.MetadataValue.table_schema(
+            dg.TableSchema(columns=[dg.TableColumn(name=column[0], type=column[1]) for column in columns])
+        ),
+    }
+
+
+def _rate(part: int, whole: int) -> dg.MetadataValue:
+    return dg.MetadataValue.float(round(part / whole, 6) if whole else 0.0)
+
+
+def _clean_asset(contract: Contract) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["clean", contract.table],
+        deps=[dg.AssetKey(["raw", contract.table]), _RAW_FILES],
+        group_name="clean",
+        kinds=_KINDS,
+        owners=_OWNERS,
+        description=(
+            f"{contract.description} Typed by the contract; bad rows are set aside, and of several rows "
+            f"with one key the newest delivery wins. Grain: {contract.grain}."
+        ),
+    )
+    def clean(warehouse: Warehouse) -> dg.MaterializeResult[None]:
+        started = time.monotonic()
+        with warehouse.connect() as con:
+            counts = clean_table(con, warehouse.settings, contract)
+            metadata = _table_metadata(con, "clean", contract.table)
+        return dg.MaterializeResult(
+            metadata={
+                **metadata,
+                "rows_received": counts.received,
+                "rows_superseded": counts.superseded,
+                "rows_repeated": counts.repeated,
+                "rows_quarantined": counts.quarantined,
+                "quarantine_rate": _rate(counts.quarantined, counts.received),
+                "seconds": round(time.monotonic() - started, 2),
+            }
+        )
+
+    return clean
+
+
+@dg.multi_asset(
+    specs=[
+        dg.AssetSpec(
+            ["quality", "deliveries"],
+            deps=[*_CLEAN_TABLES, _RAW_FILES],
+            group_name="quality",
+            kinds=_KINDS,
+            owners=_OWNERS,
+            description="Rows and amounts received, and what became of them. Grain: source, dataset and delivery date.",
+        ),
+        dg.AssetSpec(
+            ["quality", "delivery_files"],
+            deps=[*_CLEAN_TABLES, _RAW_FILES],
+            group_name="quality",
+            kinds=_KINDS,
+            owners=_OWNERS,
+            description="The same account for every single file. Grain: delivered file.",
+        ),
+    ]
+)
+def deliveries(warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
+    """Build the account of every delivery and of every file."""
+    started = time.monotonic()
+    with warehouse.connect() as con:
+        ledger.build(con)
+        differing = len(ledger.unbalanced(con))
+        by_delivery = _table_metadata(con, "quality", "deliveries")
+        by_file = _table_metadata(con, "quality", "delivery_files")
+    seconds = round(time.monotonic() - started, 2)
+    yield dg.MaterializeResult(
+        asset_key=["quality", "deliveries"],
+        metadata={**by_delivery, "unbalanced_deliveries": differing, "seconds": seconds},
+    )
+    yield dg.MaterializeResult(asset_key=["quality", "delivery_files"], metadata={**by_file, "seconds": seconds})
+
+
+@dg.asset(
+    key=["quality", "quarantine"],
+    deps=[*_CLEAN_TABLES, _RAW_FILES],
+    group_name="quality",
+    kinds=_KINDS,
+    owners=_OWNERS,
+)
+def quarantined(warehouse: Warehouse) -> dg.MaterializeResult[None]:
+    """What was set aside whole, as delivered, with its reasons. Holds personal data. Grain: bad row or bad file."""
+    started = time.monotonic()
+    with warehouse.connect() as con:
+        still_open = quarantine.build(con)
+        metadata = _table_metadata(con, "quality", "quarantine")
+    return dg.MaterializeResult(
+        metadata={**metadata, "open": still_open, "seconds": round(time.monotonic() - started, 2)}
+    )
+
+
+@dg.asset(
+    key=["quality", "drift"],
+    deps=[*_CLEAN_TABLES, _RAW_FILES],
+    group_name="quality",
+    kinds=_KINDS,
+    owners=_OWNERS,
+)
+def drifted(warehouse: Warehouse) -> dg.MaterializeResult[None]:
+    """Differences from the contracts that fail no row. Grain: finding by file, column and value."""
+    started = time.monotonic()
+    with warehouse.connect() as con:
+        drift.build(con)
+        metadata = _table_metadata(con, "quality", "drift")
+    return dg.MaterializeResult(metadata={**metadata, "seconds": round(time.monotonic() - started, 2)})
+
+
+assets = [*(_clean_asset(contract) for contract in _CONTRACTS.values()), deliveries, quarantined, drifted]

@@ -1,0 +1,51 @@
+"""One dataset from raw to clean, with everything that is said about it, in one transaction.
+
+What belongs here: the order of the steps. What does not: the steps (`conform.py`, `deduplicate.py`, `ledger.py`,
+`quarantine.py`, `drift.py`).
+"""
+
+from dataclasses import dataclass
+
+import duckdb
+
+from data_quality.contract import Contract
+from orchestration.cleaning import conform, deduplicate, drift, ledger, null_tokens, quarantine
+from orchestration.settings import Settings
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of the rows of one dataset over all its deliveries."""
+
+    received: int
+    loaded: int
+    superseded: int
+    repeated: int
+    quarantined: int
+
+
+def clean_table(con: duckdb.DuckDBPyConnection, settings: Settings, contract: Contract) -> Counts:
+    """Build `clean.<table>` and this dataset's part of the account, quarantine and drift again from raw.
+
+    Either all of it changes or none: a run that is killed leaves the tables of the run before.
+
+    Raises:
+        UserError: `null_tokens.csv` is missing or wrong.
+    """
+    tokens = null_tokens.load(settings.policy_dir)
+    con.execute("begin")
+    try:
+        conform.conform(con, contract, tokens, settings.timezone)
+        deduplicate.settle(con)
+        deduplicate.load(con, contract)
+        counts = ledger.record(con, contract)
+        quarantine.record(con, contract)
+        drift.record(con, contract)
+        con.execute("drop table temp.contested_rows")
+        con.execute("drop table temp.conformed_rows")
+        con.execute("drop table temp.conformed_files")
+        con.execute("commit")
+    except BaseException:
+        con.execute("rollback")
+        raise
+    return Counts(**counts)
