@@ -1,0 +1,78 @@
+{#- Date arithmetic that engines spell differently. Every result is typed as its name says. -#}
+
+{#- Whole days from `earlier` to `later`, both dates. -#}
+{% macro days_between(earlier, later) -%}
+    {{ return(adapter.dispatch('days_between')(earlier, later)) }}
+{%- endmacro %}
+
+{% macro default__days_between(earlier, later) -%}
+    datediff({{ later }}, {{ earlier }})
+{%- endmacro %}
+
+{% macro duckdb__days_between(earlier, later) -%}
+    ({{ later }} - {{ earlier }})
+{%- endmacro %}
+
+{#- The date `days` days after `day`; `days` may be an expression or negative. -#}
+{% macro days_after(day, days) -%}
+    {{ return(adapter.dispatch('days_after')(day, days)) }}
+{%- endmacro %}
+
+{% macro default__days_after(day, days) -%}
+    date_add({{ day }}, cast({{ days }} as integer))
+{%- endmacro %}
+
+{% macro duckdb__days_after(day, days) -%}
+    ({{ day }} + cast({{ days }} as integer))
+{%- endmacro %}
+
+{#- The date `months` months after `day`. -#}
+{% macro months_after(day, months) -%}
+    {{ return(adapter.dispatch('months_after')(day, months)) }}
+{%- endmacro %}
+
+{% macro default__months_after(day, months) -%}
+    add_months({{ day }}, cast({{ months }} as integer))
+{%- endmacro %}
+
+{% macro duckdb__months_after(day, months) -%}
+    cast({{ day }} + to_months(cast({{ months }} as integer)) as date)
+{%- endmacro %}
+
+{#- Minutes from one timestamp to another, with two decimals. -#}
+{% macro minutes_between(earlier, later) -%}
+    {{ return(adapter.dispatch('minutes_between')(earlier, later)) }}
+{%- endmacro %}
+
+{% macro default__minutes_between(earlier, later) -%}
+    cast((unix_timestamp({{ later }}) - unix_timestamp({{ earlier }})) / 60.0 as decimal(18, 2))
+{%- endmacro %}
+
+{% macro duckdb__minutes_between(earlier, later) -%}
+    cast(date_diff('second', {{ earlier }}, {{ later }}) / 60.0 as decimal(18, 2))
+{%- endmacro %}
+
+{#- One row per month end from the month of `first_day` to that of `last_day`, as column `month_end`. -#}
+{% macro month_ends(first_day, last_day, relation) -%}
+    {{ return(adapter.dispatch('month_ends')(first_day, last_day, relation)) }}
+{%- endmacro %}
+
+{% macro default__month_ends(first_day, last_day, relation) -%}
+    select last_day(month_start) as month_end
+    from (
+        select explode(sequence(trunc({{ first_day }}, 'month'), {{ last_day }}, interval 1 month)) as month_start
+        from {{ relation }}
+    ) as months
+{%- endmacro %}
+
+{% macro duckdb__month_ends(first_day, last_day, relation) -%}
+    select last_day(months.month_start) as month_end
+    from (
+        select unnest(generate_series(
+            cast(date_trunc('month', {{ first_day }}) as timestamp),
+            cast({{ last_day }} as timestamp),
+            interval 1 month
+        )) as month_start
+        from {{ relation }}
+    ) as months
+{%- endmacro %}

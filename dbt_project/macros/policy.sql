@@ -1,0 +1,115 @@
+{#- The rules of a policy seed as a list of mappings, one per condition: `scheme`, `valid_from`, `position`,
+    `outcome`, `metric`, `at_least`, `below`.
+
+    Call it at the top of a model and hand the list to `first_that_holds`: so a unit test can give its own
+    rules by overriding this macro, and a changed policy never breaks a test. The seed must be built before the
+    model; `-- depends_on` in the model says so to dbt. It is read by name, not by ref(), which in a
+    unit test would be a fixture. -#}
+{% macro policy_rules(seed, scheme='scheme', outcome='tier') -%}
+    {%- set rules = [] -%}
+    {%- if execute -%}
+        {%- set relation = adapter.get_relation(database=target.database, schema='policy', identifier=seed) -%}
+        {%- if relation is none and flags.WHICH in ['run', 'build'] -%}
+            {{ exceptions.raise_compiler_error("Policy table policy." ~ seed ~ " is missing: run `dbt seed` first.") }}
+        {%- elif relation is not none -%}
+            {%- set query -%}
+                select
+                    {{ scheme }} as scheme,
+                    cast(valid_from as varchar(10)) as valid_from,
+                    position,
+                    {{ outcome }} as outcome,
+                    metric,
+                    cast(at_least as varchar(30)) as at_least,
+                    cast(below as varchar(30)) as below
+                from {{ relation }}
+                order by {{ scheme }}, valid_from, position, metric
+            {%- endset -%}
+            {%- for row in run_query(query) -%}
+                {%- do rules.append({
+                    'scheme': row['scheme'],
+                    'valid_from': row['valid_from'],
+                    'position': row['position'] | int,
+                    'outcome': row['outcome'],
+                    'metric': row['metric'],
+                    'at_least': row['at_least'],
+                    'below': row['below'],
+                }) -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endif -%}
+    {{ return(rules) }}
+{%- endmacro %}
+
+{#- A case expression over the metric columns: the outcome of the first position of `scheme` whose conditions all
+    hold, by the version of the policy in force on `on_day` (days before the first version use the first).
+    `show='rule'` gives the conditions as text instead: why the row got its outcome. -#}
+{% macro first_that_holds(rules, scheme, on_day, show='outcome') -%}
+    {%- set mine = [] -%}
+    {%- for rule in rules if rule['scheme'] == scheme -%}
+        {%- do mine.append(rule) -%}
+    {%- endfor -%}
+    {%- if not mine -%}
+        {%- if execute and flags.WHICH in ['run', 'build'] -%}
+            {{ exceptions.raise_compiler_error("No policy rows for scheme `" ~ scheme ~ "`: see seeds/policy.") }}
+        {%- endif -%}
+        cast(null as varchar(200))
+    {%- else -%}
+        {%- set versions = mine | map(attribute='valid_from') | unique | sort(reverse=true) | list -%}
+        case
+        {%- for version in versions %}
+            {%- set positions = mine | selectattr('valid_from', 'equalto', version) | map(attribute='position') | unique | sort | list %}
+            when {{ on_day ~ " >= cast('" ~ version ~ "' as date)" if not loop.last else 'true' }} then case
+            {%- for position in positions %}
+                {%- set conditions = [] -%}
+                {%- set found = namespace(outcome=none) -%}
+                {%- for rule in mine if rule['valid_from'] == version and rule['position'] == position -%}
+                    {%- set found.outcome = rule['outcome'] -%}
+                    {%- if rule['metric'] and rule['at_least'] is not none -%}
+                        {%- do conditions.append(rule['metric'] ~ ' >= ' ~ plain_number(rule['at_least'])) -%}
+                    {%- endif -%}
+                    {%- if rule['metric'] and rule['below'] is not none -%}
+                        {%- do conditions.append(rule['metric'] ~ ' < ' ~ plain_number(rule['below'])) -%}
+                    {%- endif -%}
+                {%- endfor -%}
+                {%- set text = conditions | join(' and ') or 'none of the above' %}
+                when {{ conditions | join(' and ') or 'true' }} then '{{ found.outcome if show == 'outcome' else text }}'
+            {%- endfor %}
+            end
+        {%- endfor %}
+        end
+    {%- endif -%}
+{%- endmacro %}
+
+{#- `50000.0000` as `50000`: what a person wrote in the policy. -#}
+{% macro plain_number(value) -%}
+    {%- set text = value | string -%}
+    {{ return(text.rstrip('0').rstrip('.') if '.' in text else text) }}
+{%- endmacro %}
+
+{#- The settings of a policy seed in force on the day of evaluation, as a mapping from setting to number. -#}
+{% macro policy_settings(seed) -%}
+    {%- set settings = {} -%}
+    {%- if execute -%}
+        {%- set relation = adapter.get_relation(database=target.database, schema='policy', identifier=seed) -%}
+        {%- set as_of = adapter.get_relation(database=target.database, schema='intermediate', identifier='int_as_of') -%}
+        {%- if relation is none and flags.WHICH in ['run', 'build'] -%}
+            {{ exceptions.raise_compiler_error("Policy table policy." ~ seed ~ " is missing: run `dbt seed` first.") }}
+        {%- elif relation is not none and as_of is not none -%}
+            {%- set query -%}
+                select
+                    settings.setting,
+                    cast(settings.value as varchar(30)) as value
+                from {{ relation }} as settings
+                cross join {{ as_of }} as as_of
+                order by
+                    settings.setting,
+                    case when settings.valid_from <= as_of.as_of_date then settings.valid_from end nulls first,
+                    settings.valid_from desc
+            {%- endset -%}
+            {%- for row in run_query(query) -%}
+                {%- do settings.update({row['setting']: plain_number(row['value'])}) -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endif -%}
+    {{ return(settings) }}
+{%- endmacro %}

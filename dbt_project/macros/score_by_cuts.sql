@@ -1,0 +1,8 @@
+{#- Score 1 to 5: one plus the number of cut points that do not exceed the value; reversed where less is better. -#}
+{% macro score_by_cuts(value, cuts, reverse=false) -%}
+    {{ '5 - (' if reverse else '1 + (' }}
+            {%- for cut in ['first_cut', 'second_cut', 'third_cut', 'fourth_cut'] -%}
+                case when {{ cuts }}_{{ cut }} <= {{ value }} then 1 else 0 end {{ '+ ' if not loop.last }}
+            {%- endfor -%}
+            )
+{%- endmacro %}

@@ -1,0 +1,264 @@
+with
+
+as_of as (
+    select * from {{ ref('int_as_of') }}
+),
+
+evaluation_days as (
+    select evaluated_on from {{ ref('int_evaluation_days') }}
+),
+
+first_evaluation as (
+    select min(evaluated_on) as first_evaluated_on from evaluation_days
+),
+
+frame as (
+    select
+        as_of.as_of_date,
+        as_of.spend_days,
+        as_of.activity_days,
+        first_evaluation.first_evaluated_on
+    from as_of
+    cross join first_evaluation
+),
+
+customers as (
+    select
+        customer_id,
+        -- Somebody of unknown age has been known for long: neither new nor growing.
+        coalesce(first_seen_on, cast('1900-01-01' as date)) as known_from
+    from {{ ref('int_customers_known') }}
+),
+
+purchase_days as (
+    select * from {{ ref('int_purchase_days_aggregated') }}
+),
+
+interaction_days as (
+    select
+        customer_id,
+        interacted_on,
+        sum(interactions) as interactions
+    from {{ ref('int_interactions_aggregated') }}
+    group by
+        customer_id,
+        interacted_on
+),
+
+-- What each day adds to a running metric, and what the end of its window takes away again.
+changes as (
+    select
+        customer_id,
+        known_from as changed_on,
+        0 as purchases,
+        0 as units_bought,
+        0 as purchased_amount,
+        0 as gross_amount,
+        0 as net_amount,
+        0 as window_purchases,
+        0 as window_spend,
+        0 as recent_interactions,
+        0 as earlier_interactions,
+        cast(null as date) as purchased_on,
+        cast(null as date) as interacted_on
+    from customers
+    union all
+    select
+        customer_id,
+        purchased_on as changed_on,
+        purchases,
+        units_bought,
+        purchased_amount,
+        gross_amount,
+        net_amount,
+        purchases as window_purchases,
+        net_amount as window_spend,
+        0 as recent_interactions,
+        0 as earlier_interactions,
+        case when purchases > 0 then purchased_on end as purchased_on,
+        cast(null as date) as interacted_on
+    from purchase_days
+    union all
+    select
+        purchase_days.customer_id,
+        {{ days_after('purchase_days.purchased_on', 'frame.spend_days + 1') }} as changed_on,
+        0 as purchases,
+        0 as units_bought,
+        0 as purchased_amount,
+        0 as gross_amount,
+        0 as net_amount,
+        -purchase_days.purchases as window_purchases,
+        -purchase_days.net_amount as window_spend,
+        0 as recent_interactions,
+        0 as earlier_interactions,
+        cast(null as date) as purchased_on,
+        cast(null as date) as interacted_on
+    from purchase_days
+    cross join frame
+    union all
+    select
+        customer_id,
+        interacted_on as changed_on,
+        0 as purchases,
+        0 as units_bought,
+        0 as purchased_amount,
+        0 as gross_amount,
+        0 as net_amount,
+        0 as window_purchases,
+        0 as window_spend,
+        interactions as recent_interactions,
+        0 as earlier_interactions,
+        cast(null as date) as purchased_on,
+        interacted_on
+    from interaction_days
+    union all
+    select
+        interaction_days.customer_id,
+        {{ days_after('interaction_days.interacted_on', 'frame.activity_days + 1') }} as changed_on,
+        0 as purchases,
+        0 as units_bought,
+        0 as purchased_amount,
+        0 as gross_amount,
+        0 as net_amount,
+        0 as window_purchases,
+        0 as window_spend,
+        -interaction_days.interactions as recent_interactions,
+        interaction_days.interactions as earlier_interactions,
+        cast(null as date) as purchased_on,
+        cast(null as date) as interacted_on
+    from interaction_days
+    cross join frame
+    union all
+    select
+        interaction_days.customer_id,
+        {{ days_after('interaction_days.interacted_on', '2 * (frame.activity_days + 1)') }} as changed_on,
+        0 as purchases,
+        0 as units_bought,
+        0 as purchased_amount,
+        0 as gross_amount,
+        0 as net_amount,
+        0 as window_purchases,
+        0 as window_spend,
+        0 as recent_interactions,
+        -interaction_days.interactions as earlier_interactions,
+        cast(null as date) as purchased_on,
+        cast(null as date) as interacted_on
+    from interaction_days
+    cross join frame
+),
+
+-- A change counts from the first day of evaluation on or after it, so a customer has at most one row a month.
+changes_by_evaluation as (
+    select
+        changes.customer_id,
+        greatest(least(last_day(changes.changed_on), frame.as_of_date), frame.first_evaluated_on) as evaluated_on,
+        changes.purchases,
+        changes.units_bought,
+        changes.purchased_amount,
+        changes.gross_amount,
+        changes.net_amount,
+        changes.window_purchases,
+        changes.window_spend,
+        changes.recent_interactions,
+        changes.earlier_interactions,
+        changes.purchased_on,
+        changes.interacted_on,
+        -- What was bought before the first month belongs to no month of the history.
+        case
+            when last_day(changes.changed_on) >= frame.first_evaluated_on then changes.net_amount
+            else 0
+        end as month_revenue
+    from changes
+    cross join frame
+    where changes.changed_on <= frame.as_of_date
+),
+
+steps as (
+    select
+        customer_id,
+        evaluated_on,
+        sum(purchases) as purchases,
+        sum(units_bought) as units_bought,
+        sum(purchased_amount) as purchased_amount,
+        sum(gross_amount) as gross_amount,
+        sum(net_amount) as net_amount,
+        sum(window_purchases) as window_purchases,
+        sum(window_spend) as window_spend,
+        sum(recent_interactions) as recent_interactions,
+        sum(earlier_interactions) as earlier_interactions,
+        sum(month_revenue) as month_revenue,
+        min(purchased_on) as first_purchase_on,
+        max(purchased_on) as last_purchase_on,
+        max(interacted_on) as last_interaction_on
+    from changes_by_evaluation
+    group by
+        customer_id,
+        evaluated_on
+),
+
+running as (
+    select
+        customer_id,
+        evaluated_on,
+        month_revenue,
+        sum(purchases) over so_far as total_purchases,
+        sum(units_bought) over so_far as units_bought,
+        sum(purchased_amount) over so_far as purchased_amount,
+        sum(gross_amount) over so_far as gross_spend,
+        sum(net_amount) over so_far as total_spend,
+        sum(window_purchases) over so_far as window_purchases,
+        sum(window_spend) over so_far as window_spend,
+        sum(recent_interactions) over so_far as recent_interactions,
+        sum(earlier_interactions) over so_far as earlier_interactions,
+        min(first_purchase_on) over so_far as first_purchase_on,
+        max(last_purchase_on) over so_far as last_purchase_on,
+        max(last_interaction_on) over so_far as last_interaction_on,
+        lead(evaluated_on) over (partition by customer_id order by evaluated_on) as next_step_on
+    from steps
+    window so_far as (
+        partition by customer_id
+        order by evaluated_on
+        rows between unbounded preceding and current row
+    )
+),
+
+-- Each state holds on every day of evaluation until the next step.
+spread as (
+    select
+        running.*,
+        evaluation_days.evaluated_on as spread_on
+    from running
+    inner join evaluation_days
+        on
+            running.evaluated_on <= evaluation_days.evaluated_on
+            and coalesce(running.next_step_on, cast('9999-12-31' as date)) > evaluation_days.evaluated_on
+),
+
+snapshots as (
+    select
+        spread.customer_id,
+        spread.spread_on as evaluated_on,
+        cast(spread.total_purchases as integer) as total_purchases,
+        cast(spread.units_bought as decimal(18, 4)) as units_bought,
+        cast(spread.purchased_amount as decimal(18, 4)) as purchased_amount,
+        cast(spread.gross_spend as decimal(18, 4)) as gross_spend,
+        cast(spread.total_spend as decimal(18, 4)) as total_spend,
+        cast(spread.window_purchases as integer) as window_purchases,
+        cast(spread.window_spend as decimal(18, 4)) as window_spend,
+        cast(spread.recent_interactions as integer) as recent_interactions,
+        cast(spread.recent_interactions - spread.earlier_interactions as integer) as activity_change,
+        spread.first_purchase_on,
+        spread.last_purchase_on,
+        spread.last_interaction_on,
+        {{ days_between('spread.last_purchase_on', 'spread.spread_on') }} as days_since_purchase,
+        {{ days_between('spread.first_purchase_on', 'spread.spread_on') }} as days_since_first_purchase,
+        {{ days_between('greatest(spread.last_interaction_on, customers.known_from)', 'spread.spread_on') }}
+            as days_since_interaction,
+        {{ days_between('customers.known_from', 'spread.spread_on') }} as tenure_days,
+        cast(case when spread.evaluated_on = spread.spread_on then spread.month_revenue else 0 end as decimal(18, 4))
+            as month_revenue
+    from spread
+    inner join customers on spread.customer_id = customers.customer_id
+)
+
+select * from snapshots

@@ -1,0 +1,37 @@
+with
+
+orders as (
+    select * from {{ ref('int_orders_aggregated') }}
+    where customer_id is not null
+),
+
+days as (
+    select
+        customer_id,
+        purchased_on,
+        sum(case when is_purchase then 1 else 0 end) as purchases,
+        sum(case when is_purchase then net_quantity else 0 end) as units_bought,
+        sum(case when is_purchase then net_amount else 0 end) as purchased_amount,
+        sum(gross_amount) as gross_amount,
+        sum(returned_amount) as returned_amount,
+        sum(net_amount) as net_amount
+    from orders
+    group by
+        customer_id,
+        purchased_on
+),
+
+typed as (
+    select
+        customer_id,
+        purchased_on,
+        cast(purchases as integer) as purchases,
+        cast(units_bought as decimal(18, 4)) as units_bought,
+        cast(purchased_amount as decimal(18, 4)) as purchased_amount,
+        cast(gross_amount as decimal(18, 4)) as gross_amount,
+        cast(returned_amount as decimal(18, 4)) as returned_amount,
+        cast(net_amount as decimal(18, 4)) as net_amount
+    from days
+)
+
+select * from typed

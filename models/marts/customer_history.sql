@@ -1,0 +1,31 @@
+with
+
+states as (
+    select * from {{ ref('int_customer_states') }}
+),
+
+month_ends as (
+    select evaluated_on
+    from {{ ref('int_evaluation_days') }}
+    where is_month_end
+),
+
+final as (
+    select
+        states.customer_id,
+        states.evaluated_on as month_end,
+        states.spend_tier,
+        states.service_class,
+        states.rfm_segment,
+        {{ rfm_cell('states') }} as rfm_cell,
+        states.lifecycle_stage,
+        states.month_revenue as revenue,
+        states.window_purchases,
+        states.window_spend,
+        states.total_purchases,
+        states.total_spend
+    from states
+    inner join month_ends on states.evaluated_on = month_ends.evaluated_on
+)
+
+select * from final

@@ -1,0 +1,27 @@
+with
+
+states as (
+    select * from {{ ref('int_customer_states') }}
+),
+
+as_of as (
+    select as_of_date from {{ ref('int_as_of') }}
+),
+
+final as (
+    select
+        states.customer_id,
+        cast(states.days_since_purchase as integer) as recency_days,
+        states.total_purchases as frequency,
+        states.total_spend as monetary,
+        states.r_score,
+        states.f_score,
+        states.m_score,
+        {{ rfm_cell('states') }} as rfm_cell,
+        states.rfm_segment,
+        as_of.as_of_date as as_of
+    from states
+    inner join as_of on states.evaluated_on = as_of.as_of_date
+)
+
+select * from final

@@ -1,0 +1,23 @@
+with
+
+source as (
+    select * from {{ source('ecommerce', 'events') }}
+),
+
+typed as (
+    select
+        record_key,
+        event_id,
+        occurred_at,
+        account_id,
+        session_id,
+        event_type,
+        sku,
+        category,
+        channel,
+        _delivery_date as delivered_on,
+        _first_delivered as first_delivered_on
+    from source
+)
+
+select * from typed
