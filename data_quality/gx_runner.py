@@ -136,21 +136,26 @@ def _native(expectation: Expectation, columns: Sequence[tuple[str, str, str, str
     return getattr(gxe, class_name)(**expectation.arguments, **common)
 
 
+# Great Expectations prints a remark about every query that does not name its batch. It renders the batch as a subquery
+# with an alias of its own, where a rule wants to give the alias; so the batch stands in a comment.
+_BATCH = "/* {batch} */"
+
+
 def _example_sql(expectation: Expectation) -> str:
     """Wrap the suite's SQL: the number of rows it finds and a few keys, whatever it finds."""
-    sql = _escaped(str(expectation.arguments["sql"]).strip().rstrip(";")).replace("{{table}}", "{batch}")
+    table = ".".join(f'"{part}"' for part in expectation.table.split("."))
+    sql = _escaped(str(expectation.arguments["sql"]).strip().rstrip(";").replace("{table}", table))
     keys = ", ".join(f'"{k}"' for k in expectation.key)
     return (
-        f"with unexpected as materialized ({sql}) "
+        f"{_BATCH} with unexpected as materialized ({sql}) "
         f"select (select count(*) from unexpected) as _unexpected_total, {keys} from unexpected limit {EXAMPLES}"
     )
 
 
 def _summary_sql(scan: str) -> str:
     """Wrap a scan: the number of values it finds and the columns that hold them."""
-    # Great Expectations prints a remark about every query that does not name its batch, hence the comment.
     return (
-        f"/* {{batch}} */ with unexpected as materialized ({_escaped(scan)}) "
+        f"{_BATCH} with unexpected as materialized ({_escaped(scan)}) "
         "select (select cast(sum(row_count) as bigint) from unexpected) as _unexpected_total, "
         "table_name || '.' || column_name as \"column\", kind, row_count as row_count "
         "from unexpected order by row_count desc limit 20"

@@ -1,0 +1,131 @@
+"""The content of a published version: which tables go out, in which order of rows, with which comments.
+
+What belongs here: copying tables from the working database into a fresh file. What does not: checking the
+file, and switching readers to it.
+
+Tables are created by select, never by copying a database: the file is compact, and what is not named here cannot slip
+into it. The golden records, person records and all of `clean` hold unmasked personal data and are not named.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from orchestration.database import identifier, literal
+from orchestration.errors import UserError
+
+STORAGE_VERSION = "v1.0.0"  # what DuckDB clients from 1.1 on can read
+_CATALOG = "published"
+
+# Rows are stored in this order where the columns exist: DuckDB keeps the least and greatest value of each block, so
+# a reader that asks for one customer, day or KPI reads a few blocks instead of the table.
+_ORDER = ("source", "dataset", "delivery_date", "kpi", "audience", "customer_id", "record_key", "as_of", "month_end")
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """One table to publish; `without` are columns that stay behind."""
+
+    schema: str
+    table: str
+    required: bool = True
+    without: tuple[str, ...] = field(default=())
+
+    @property
+    def name(self) -> str:
+        """`schema.table`."""
+        return f"{self.schema}.{self.table}"
+
+
+# The warehouse's public interface beside the marts, which go out whole.
+_ALWAYS = (
+    PublishedTable("identity", "customer_xref"),
+    PublishedTable("identity", "links"),
+    PublishedTable("identity", "id_history"),
+    PublishedTable("identity", "review_queue"),
+    PublishedTable("quality", "deliveries"),
+    PublishedTable("quality", "delivery_files", required=False),
+    PublishedTable("quality", "drift", required=False),
+    PublishedTable("quality", "quarantine", without=("row_content",)),
+    PublishedTable("quality", "check_results"),
+)
+
+
+def tables_to_publish(connection: duckdb.DuckDBPyConnection) -> list[PublishedTable]:
+    """Every mart, and the crosswalk, quality and check tables that BI may see.
+
+    Raises:
+        UserError: a table of the public interface is not in the working database, or there is no mart.
+    """
+    present = {
+        (schema, table)
+        for schema, table in connection.execute(
+            "select table_schema, table_name from information_schema.tables where table_catalog = current_database()"
+        ).fetchall()
+    }
+    marts = [PublishedTable("marts", table) for schema, table in sorted(present) if schema == "marts"]
+    if not marts:
+        raise UserError("There is nothing to publish: schema marts is empty. Run c360 refresh, which builds it.")
+    missing = [t.name for t in _ALWAYS if t.required and (t.schema, t.table) not in present]
+    if missing:
+        raise UserError(
+            f"These tables are to be published and are not in the warehouse: {', '.join(missing)}. "
+            "Run c360 refresh, which builds them."
+        )
+    return [*marts, *(t for t in _ALWAYS if (t.schema, t.table) in present)]
+
+
+def build_file(connection: duckdb.DuckDBPyConnection, path: Path, tables: Sequence[PublishedTable]) -> dict[str, int]:
+    """Write the tables of the working database into a new DuckDB file.
+
+    Args:
+        connection: The working database; reading is enough.
+        path: The file to make; it must not exist.
+        tables: What to copy.
+
+    Returns:
+        Rows by table, counted in the working database.
+    """
+    rows: dict[str, int] = {}
+    connection.execute(f"attach {literal(str(path))} as {_CATALOG} (read_write, storage_version '{STORAGE_VERSION}')")
+    try:
+        for schema in sorted({t.schema for t in tables}):
+            connection.execute(f"create schema {_CATALOG}.{identifier(schema)}")
+        for table in tables:
+            rows[table.name] = _copy(connection, table)
+    finally:
+        connection.execute(f"detach {_CATALOG}")
+    return rows
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> int:
+    """Copy one table with its comments; returns its rows."""
+    source = f"{identifier(table.schema)}.{identifier(table.table)}"
+    target = f"{_CATALOG}.{source}"
+    columns = connection.execute(
+        "select column_name, data_type, comment from duckdb_columns() "
+        "where database_name = current_database() and schema_name = ? and table_name = ? order by column_index",
+        [table.schema, table.table],
+    ).fetchall()
+    kept = [(name, data_type, comment) for name, data_type, comment in columns if name not in table.without]
+    names = [name for name, _, _ in kept]
+    order = [name for name in _ORDER if name in names]
+    order += [name for name, data_type, _ in kept if data_type == "TIMESTAMP"][:1]
+    order_by = f" order by {', '.join(f'{identifier(n)} nulls last' for n in order)}" if order else ""
+    selected = ", ".join(identifier(n) for n in names)
+    connection.execute(f"create table {target} as select {selected} from {source}{order_by}")
+    described = connection.execute(
+        "select comment from duckdb_tables() where database_name = current_database() and schema_name = $schema "
+        "and table_name = $table union all select comment from duckdb_views() "
+        "where database_name = current_database() and schema_name = $schema and view_name = $table",
+        {"schema": table.schema, "table": table.table},
+    ).fetchone()
+    if described and described[0]:
+        connection.execute(f"comment on table {target} is {literal(described[0])}")
+    for name, _, comment in kept:
+        if comment:
+            connection.execute(f"comment on column {target}.{identifier(name)} is {literal(comment)}")
+    counted = connection.execute(f"select count(*) from {source}").fetchone()
+    return int(counted[0]) if counted else 0

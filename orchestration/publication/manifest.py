@@ -1,0 +1,55 @@
+"""The manifest beside a published file: what the version holds and how to prove it is intact.
+
+What belongs here: the manifest's shape, reading and writing it, checksums. What does not: making versions.
+"""
+
+import hashlib
+import os
+from datetime import date, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+FILE_NAME = "c360.duckdb"  # constant: DuckDB names the catalog after the file
+MANIFEST_NAME = "manifest.json"
+
+
+class Manifest(BaseModel):
+    """One published version; `rows` counts rows by table (`marts.customer_360`), `created_at` is UTC."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: str
+    as_of: date
+    created_at: datetime
+    run_id: str
+    fingerprint: str
+    rows: dict[str, int]
+    bytes: int
+    sha256: str
+    duckdb_version: str
+    storage_version: str
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest so that it survives a power cut, and read-only."""
+    path = folder / MANIFEST_NAME
+    with path.open("w", encoding="utf-8") as file:
+        file.write(manifest.model_dump_json(indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    path.chmod(0o444)
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Read the manifest of a version folder; None where there is none that can be read."""
+    try:
+        return Manifest.model_validate_json((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValidationError):
+        return None
+
+
+def sha256_of(path: Path) -> str:
+    """Checksum of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

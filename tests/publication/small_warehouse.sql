@@ -1,0 +1,60 @@
+-- Two customers from one member, one account, one case and one guest order: every table that gates and publication read.
+create schema if not exists raw; create schema if not exists clean; create schema if not exists identity;
+create schema if not exists marts; create schema if not exists quality;
+
+create table raw.files as
+select 'pos' as source, 'members' as dataset, date '2026-06-29' as delivery_date, 'pos/2026-06-29/members.csv' as file,
+       'ab12' as sha256, 100 as bytes, 'csv' as format, 'utf-8' as encoding, 1 as rows, 'read' as status,
+       null::varchar as reason, null::varchar as message, timestamp '2026-06-30 02:00:00' as ingested_at;
+
+create table clean.pos_members as select 'M1' as record_key, 'M1' as member_id, '13812345678' as phone;
+create table clean.pos_sales as
+select 'T1|1' as record_key, 'T1' as ticket_id, 1::bigint as line_no, 'M1' as member_id, 100.00::decimal(18, 4) as amount;
+create table clean.ecommerce_customers as select 'A1' as record_key, 'A1' as account_id;
+create table clean.ecommerce_orders as
+select 'O1|1' as record_key, 'O1' as order_id, 1::bigint as line_no, null::varchar as account_id, 50.00::decimal(18, 4) as amount;
+create table clean.ecommerce_events (event_id varchar);
+create table clean.call_center_cases as select 'C1' as record_key, 'C1' as case_id;
+create table clean.call_center_surveys (survey_id varchar);
+create table clean.call_center_outreach (contact_id varchar);
+
+create table identity.customer_xref as
+select * from (values
+    ('pos.members', 'M1', 'c1', 'member_id', 1.0::double, date '2026-06-29'),
+    ('ecommerce.customers', 'A1', 'c2', 'account_id', 1.0, date '2026-06-29'),
+    ('call_center.cases', 'C1', 'c1', 'phone', 0.99, date '2026-06-29'),
+    ('ecommerce.orders', 'O1', null, 'unlinked', null, date '2026-06-29')
+) as x(source, record_key, customer_id, matched_by, confidence, since);
+create table identity.customers as
+select * from (values
+    ('c1', '张伟', '张*', '13812345678', 1, 0), ('c2', '李娜', '李*', null, 0, 1)
+) as c(customer_id, name, masked_name, phone, member_count, account_count);
+create table identity.records as select 'pos.members' as source, 'M1' as record_key, '13812345678' as phone;
+create table identity.links as
+select 'pos.members' as left_source, 'M1' as left_record_key, 'call_center.cases' as right_source, 'C1' as right_record_key,
+       'phone' as rule, 12.5::double as match_weight, 0.99::double as match_probability, map {'phone': 'exact'} as evidence;
+create table identity.id_history (old_customer_id varchar, new_customer_id varchar, change varchar, changed_on date, reason varchar);
+create table identity.review_queue (left_source varchar, left_record_key varchar, right_source varchar,
+    right_record_key varchar, match_weight double, match_probability double, agree varchar[], differ varchar[]);
+
+create table quality.deliveries as
+select 'pos' as source, 'members' as dataset, date '2026-06-29' as delivery_date, 1 as files, 0 as files_quarantined,
+       2 as rows_received, 1 as rows_loaded, 0 as rows_superseded, 0 as rows_repeated, 1 as rows_quarantined,
+       0::decimal(38, 4) as amount_received, 0::decimal(38, 4) as amount_loaded, 0::decimal(38, 4) as amount_superseded,
+       0::decimal(38, 4) as amount_repeated, 0::decimal(38, 4) as amount_quarantined;
+create table quality.quarantine as
+select 'pos' as source, 'members' as dataset, date '2026-06-29' as delivery_date, 'pos/2026-06-29/members.csv' as file,
+       3::bigint as line_number, 'row' as level, ['missing_value:member_id'] as reasons,
+       map {'phone': '13912345678'} as row_content, 0::decimal(38, 4) as amount, 'open' as status;
+
+create table marts.customer_360 as
+select * from (values
+    ('c2', '李*', '李女士', '010****5678', 0.00::decimal(18, 2)), ('c1', '张*', '张先生', '138****5678', 100.00)
+) as c(customer_id, display_name, salutation, masked_phone, net_revenue);
+comment on table marts.customer_360 is 'One row per customer.';
+comment on column marts.customer_360.net_revenue is 'Yuan, after refunds.';
+create table marts.fct_sales as
+select * from (values
+    ('T1|1', 'c1', timestamp '2026-06-28 10:00:00', 'shop', 100.00::decimal(18, 4)),
+    ('O1|1', null, timestamp '2026-06-29 10:00:00', 'web', 50.00)
+) as f(sales_line_key, customer_id, sold_at, channel, amount);
