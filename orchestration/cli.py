@@ -9,9 +9,10 @@ import os
 import sys
 import time
 import warnings
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -116,9 +117,7 @@ def status(warehouse: WarehouseOption = None) -> None:
             counts = (line.received, line.loaded, line.superseded, line.repeated, line.quarantined)
             deliveries.add_row(str(line.delivery_date), line.dataset, *(f"{count:,}" for count in counts))
         out.print(deliveries)
-        out.print(
-            f"Published: {version.id}, as of {version.manifest.as_of}: {version.path}/c360.duckdb", highlight=False
-        )
+        out.print(f"Published: {version.id}, as of {version.manifest.as_of}: {version.file}", highlight=False)
     runs = Table("started (UTC)", "job", "status")
     for run in recent_runs(settings, limit=5):
         runs.add_row(f"{run.started:%Y-%m-%d %H:%M:%S}", run.job, run.status)
@@ -127,27 +126,35 @@ def status(warehouse: WarehouseOption = None) -> None:
 
 @app.command()
 def customer(
-    who: Annotated[str, typer.Argument(help="Customer id, phone or name.")], warehouse: WarehouseOption = None
+    who: Annotated[str, typer.Argument(help="Customer id, phone or name.")],
+    warehouse: WarehouseOption = None,
+    events: Annotated[int, typer.Option(min=0, help="How many events of the timeline.")] = 20,
 ) -> None:
     """One customer in the terminal, contact data masked."""
     settings = _settings(warehouse=warehouse)
     from orchestration.customer_view import find_and_view
+    from orchestration.database import connect
+    from orchestration.publication.versions import current_version
 
-    views = find_and_view(settings, who)
+    version = current_version(settings)
+    if version is None:
+        raise UserError(f"Nothing is published in {settings.warehouse} yet: run `c360 refresh` first.")
+    with connect(settings, read_only=True) as working:
+        views = find_and_view(working, version, who, events=events)
     if not views:
-        raise UserError("No customer has this id, phone or name. Ids look like those of marts.customer_360.")
+        raise UserError("No customer has this id, number or name. Ids are those of marts.customer_360.")
     for view in views:
-        table = Table("field", "value", title=view.customer_id, title_justify="left")
+        profile = Table("field", "value", title=view.customer_id, title_justify="left")
         for field, value in view.profile.items():
-            table.add_row(field, str(value))
-        out.print(table)
+            profile.add_row(field, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+        out.print(profile)
         records = Table("source", "record", "matched by", "confidence")
         for record in view.records:
-            records.add_row(*(str(part) for part in record))
+            records.add_row(*map(str, record))
         out.print(records)
         timeline = Table("time", "channel", "what")
         for event in view.timeline:
-            timeline.add_row(*(str(part) for part in event))
+            timeline.add_row(*map(str, event))
         out.print(timeline)
 
 
@@ -165,21 +172,31 @@ def generate(
 ) -> None:
     """Write a generated retail world, with its truth, as deliveries into the landing zone."""
     settings = _settings(landing)
-    from orchestration.demo import generate_world
+    from seeds.generate import generate as generate_world
 
+    last_day = end.date() if end else datetime.now(ZoneInfo(settings.timezone)).date() - timedelta(days=1)
     with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=err) as bar:
         task = bar.add_task("Generating", total=None)
-        summary = generate_world(
-            settings,
+        world = generate_world(
+            settings.landing,
             people=people,
             lines=lines,
             days=days,
             seed=seed,
-            end=end.date() if end else None,
+            end=last_day,
             profile=profile,
-            progress=lambda message: bar.update(task, description=message),
+            progress=lambda message: bar.update(task, description=f"Generating: {message}"),
         )
-    out.print(summary, highlight=False)
+    table = Table("dataset", "files", "rows", title=f"Landing zone {settings.landing}", title_justify="left")
+    for dataset, delivered in world.datasets.items():
+        table.add_row(dataset, f"{delivered.files:,}", f"{delivered.rows_received:,}")
+    out.print(table)
+    out.print(
+        f"{world.people:,} people, deliveries {world.first_delivery} to {world.last_delivery}, "
+        f"{world.bytes / 1e6:,.0f} MB in {world.seconds:.1f} s. Truth: {settings.landing.parent / 'truth'}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 @app.command()

@@ -6,6 +6,7 @@ What belongs here: connecting, quoting. What does not: any statement about busin
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 
@@ -39,6 +40,16 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
         if not read_only:
             for schema in SCHEMAS:
                 connection.execute(f"create schema if not exists {schema}")
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def connect_file(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a published file as a BI tool does: read-only."""
+    connection = duckdb.connect(str(path), read_only=True)
+    try:
         yield connection
     finally:
         connection.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.database import connect_file
 from orchestration.publication.versions import Version
 
 
@@ -41,13 +42,9 @@ class PublishedSummary:
     checks_failed: int
 
 
-def _published(version: Version) -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(str(version.path / "c360.duckdb"), read_only=True)
-
-
 def summarise(version: Version) -> PublishedSummary:
     """Count what one published version holds; reads only the published file."""
-    with _published(version) as con:
+    with connect_file(version.file) as con:
         received, loaded, quarantined = _one(
             con, "select sum(rows_received), sum(rows_loaded), sum(rows_quarantined) from quality.deliveries"
         )
@@ -77,7 +74,7 @@ def summarise(version: Version) -> PublishedSummary:
             (stages[f"marts.{table}"],) = _one(con, f'select count(*) from marts."{table}"')
     return PublishedSummary(
         version=version.id,
-        path=version.path / "c360.duckdb",
+        path=version.file,
         as_of=version.manifest.as_of,
         rows_by_stage={name: int(rows) for name, rows in stages.items()},
         customers=customers,
@@ -91,7 +88,7 @@ def summarise(version: Version) -> PublishedSummary:
 
 def latest_deliveries(version: Version, limit: int) -> list[DeliveryLine]:
     """The newest deliveries that the published version accounts for, newest first."""
-    with _published(version) as con:
+    with connect_file(version.file) as con:
         rows = con.execute(
             "select delivery_date, source || '/' || dataset, rows_received, rows_loaded, rows_superseded, "
             "rows_repeated, rows_quarantined from quality.deliveries "
