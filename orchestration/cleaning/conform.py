@@ -69,7 +69,7 @@ def conform_sql(raw: str, contract: Contract, tokens: tuple[NullToken, ...], zon
     columns = contract.columns
     folded = [f"{_fold(name, column)} as {_folded(name)}" for name, column in columns.items()]
     given = [
-        f"case when {is_null(typing_sql.spelling(_folded(name)), '_delivery_date', column, tokens)} then null "
+        f"case when {is_null(_folded(name), '_delivery_date', column, tokens)} then null "
         f"else {_folded(name)} end as {_given(name)}"
         for name, column in columns.items()
     ]

@@ -5,6 +5,7 @@ missing value does to its row (`conform.py`).
 """
 
 import csv
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
@@ -59,11 +60,11 @@ def _token(row: dict[str, str], path: Path, number: int) -> NullToken:
     return NullToken(normalise_spelling(row.get("token") or ""), frozenset(types), valid_from)
 
 
-def is_null(spelling: str, delivery_date: str, column: Column, tokens: tuple[NullToken, ...]) -> str:
-    """SQL that says whether a folded spelling means `not given` in this column.
+def is_null(text: str, delivery_date: str, column: Column, tokens: tuple[NullToken, ...]) -> str:
+    """SQL that says whether folded text is empty or means `not given` in this column.
 
     Args:
-        spelling: SQL of the spelling, folded by `typing_sql.spelling`.
+        text: SQL of the text, folded by `typing_sql.folded` or trimmed.
         delivery_date: SQL of the delivery date; a token counts for deliveries since its `valid_from`.
         column: The column's promise; its `empty_values` count for every delivery.
         tokens: The policy table.
@@ -74,9 +75,11 @@ def is_null(spelling: str, delivery_date: str, column: Column, tokens: tuple[Nul
     for token in tokens:
         if column.type in token.types:
             since[token.valid_from].add(token.spelling)
-    conditions = [
-        f"({spelling} in ({', '.join(map(literal, sorted(spellings)))})"
-        + (")" if start == date.min else f" and {delivery_date} >= date {literal(start.isoformat())})")
-        for start, spellings in sorted(since.items())
-    ]
-    return " or ".join(conditions) if conditions else "false"
+    conditions = [f"{text} = ''"]
+    for start, spellings in sorted(since.items()):
+        # One automaton instead of a list of constants, which DuckDB would turn into a join for each column.
+        words = "|".join(re.escape(spelling).replace(r"\ ", " +") for spelling in sorted(spellings) if spelling)
+        condition = f"regexp_full_match({text}, {literal(f'(?i)(?:{words})')})"
+        valid = "" if start == date.min else f" and {delivery_date} >= date {literal(start.isoformat())}"
+        conditions.append(f"({condition}{valid})" if words else "false")
+    return " or ".join(conditions)

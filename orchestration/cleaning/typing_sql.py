@@ -35,11 +35,10 @@ _BLANKS = (
 _INVISIBLE = (
     "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 )
-_FULL_WIDTH = "".join(chr(code) for code in range(0xFF01, 0xFF5F)) + "￥"
-_ASCII = "".join(chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)) + "¥"
+_FULL_WIDTH = "".join(chr(code) for code in range(0xFF01, 0xFF5F))
+_ASCII = "".join(chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F))
 _MINUS = "\u2010\u2011\u2012\u2013\u2212\ufe63"
 
-_PLAIN = literal("[!-~]+(?: [!-~]+)*")
 
 _DATE = r"[1-9]\d{3}-\d{1,2}-\d{1,2}"
 _CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?"
@@ -65,15 +64,21 @@ _NUMBER = (
 
 
 def folded(text: str) -> str:
-    """Trimmed text with full-width ASCII, odd blanks and invisible characters folded; blank becomes NULL."""
-    fold = f"translate({text}, {literal(_BLANKS + _FULL_WIDTH + _INVISIBLE)}, {literal(' ' * len(_BLANKS) + _ASCII)})"
-    return f"case when regexp_full_match({text}, {_PLAIN}) then {text} else nullif(trim({fold}), '') end"
+    """Trimmed text with full-width ASCII, odd blanks and invisible characters folded; blank becomes empty."""
+    blanks = f"regexp_replace({text}, {literal(f'[{_BLANKS}]')}, ' ', 'g')"
+    visible = f"replace(regexp_replace({blanks}, {literal(f'[{_INVISIBLE}]')}, '', 'g'), '￥', '¥')"
+    # `translate` builds its table anew for each row, so only text that needs it may reach it.
+    ascii_ = f"translate({visible}, {literal(_FULL_WIDTH)}, {literal(_ASCII)})"
+    return f"""trim(case
+        when not regexp_matches({text}, {literal(f"[{_BLANKS}{_INVISIBLE}￥！-～]")}) then {text}
+        when regexp_matches({text}, '[！-～]') then {ascii_}
+        else {visible} end)"""
 
 
 def trimmed(text: str) -> str:
-    """Text without surrounding blanks and invisible characters, inside untouched; blank becomes NULL."""
-    edges = literal(_BLANKS + _INVISIBLE + " ")
-    return f"case when regexp_full_match({text}, {_PLAIN}) then {text} else nullif(trim({text}, {edges}), '') end"
+    """Text without surrounding blanks and invisible characters, inside untouched; blank becomes empty."""
+    edges = literal(f"^[ {_BLANKS}{_INVISIBLE}]+|[ {_BLANKS}{_INVISIBLE}]+$")
+    return f"case when regexp_matches({text}, {edges}) then regexp_replace({text}, {edges}, '', 'g') else {text} end"
 
 
 def identifier(text: str) -> str:
