@@ -16,11 +16,9 @@ from seeds.generator.vocabulary import Bools, Floats, Ints, Profile, Words, beha
 
 FULL_WIDTH_DIGITS = {str(digit): chr(0xFF10 + digit) for digit in range(10)}
 # Ranges that Chinese carriers hand out; the eight digits after them are drawn.
-MOBILE_PREFIXES = np.array(
-    "130 131 132 133 135 136 137 138 139 150 151 152 153 155 156 157 158 159 166 173 175 176 177 178 180 181 182 183 "
-    "185 186 187 188 189 191 193 198 199".split(),
-    np.int64,
-)
+MOBILE_RANGES = ((130, 134), (135, 140), (150, 154), (155, 160), (175, 179), (180, 184), (185, 190), (198, 200))
+MOBILE_PREFIXES = np.concatenate([np.arange(*bounds) for bounds in MOBILE_RANGES])
+TENS = np.array([10**n for n in range(8)])
 NAME_FORMS = ("title", "nickname", "masked", "pinyin", "traditional", "full_width", "homophone", "similar", "missing")
 PHONE_FORMS = (
     "missing",
@@ -462,12 +460,12 @@ def write_phones(
         return pa.array(values).cast(pa.string())
 
     def wrong(where: Ints) -> pa.Array:
-        power = 10 ** place_value[where]
+        power = TENS[place_value[where]]
         digit = number[where] // power % 10
         return text(number[where] + ((digit + shift[where]) % 10 - digit) * power)
 
     def transposed(where: Ints) -> pa.Array:
-        power = 10 ** place_value[where]
+        power = TENS[place_value[where]]
         low, high = number[where] // power % 10, number[where] // (power * 10) % 10
         return text(number[where] + (high - low) * power + (low - high) * power * 10)
 

@@ -31,8 +31,8 @@ def stream(seed: int, name: str) -> np.random.Generator:
 def pick(rng: np.random.Generator, weights: Floats, size: int) -> Ints:
     """Draw `size` indices with the given weights (need not sum to 1)."""
     bounds = np.cumsum(weights)
-    drawn = np.searchsorted(bounds, rng.random(size) * bounds[-1], side="right")
-    return np.minimum(drawn, len(weights) - 1).astype(np.int64)
+    drawn: Ints = np.searchsorted(bounds, rng.random(size) * bounds[-1], side="right").astype(np.int64)
+    return np.minimum(drawn, len(weights) - 1)
 
 
 @cache
