@@ -1,0 +1,145 @@
+"""Identity in Dagster: four steps as assets, with the counts and rates worth a graph.
+
+What belongs here: asset keys, dependencies and metadata. What does not: any rule (the other modules).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from orchestration.identity.resolve import make_customer_ids, make_customers, make_links, make_records
+from orchestration.resources import Warehouse
+
+_DATASETS = (
+    "pos_members",
+    "pos_sales",
+    "ecommerce_customers",
+    "ecommerce_orders",
+    "ecommerce_events",
+    "call_center_cases",
+    "call_center_surveys",
+    "call_center_outreach",
+)
+_DICTIONARIES = ("names", "phones", "emails", "addresses")
+_COMMON: dict[str, Any] = {"group_name": "identity", "kinds": {"python", "duckdb"}, "owners": ["team:data-engineering"]}
+
+
+def _metadata(report: dict[str, Any], rows: int | None = None) -> dict[str, Any]:
+    """Turn a step's report into Dagster metadata; nested counts become JSON."""
+    metadata: dict[str, Any] = {k: dg.MetadataValue.json(v) if isinstance(v, dict) else v for k, v in report.items()}
+    if rows is not None:
+        metadata["dagster/row_count"] = rows
+    return metadata
+
+
+def _columns(connection: Any, table: str) -> dg.TableSchema:
+    rows = connection.execute(f"describe identity.{table}").fetchall()
+    return dg.TableSchema(columns=[dg.TableColumn(name=r[0], type=str(r[1]).lower()) for r in rows])
+
+
+def _rows(connection: Any, table: str) -> int:
+    return int(connection.execute(f"select count(*) from identity.{table}").fetchone()[0])
+
+
+@dg.asset(
+    key=["identity", "records"],
+    deps=[dg.AssetKey(["clean", name]) for name in (*_DATASETS, *_DICTIONARIES)],
+    group_name="identity",
+    kinds={"python", "duckdb"},
+    owners=["team:data-engineering"],
+)
+def identity_records(warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """What the sources say about people, cleaned and gathered. One row per member, account or distinct mention."""
+    with warehouse.connect() as connection:
+        report = make_records(connection, warehouse.settings)
+        schema = _columns(connection, "records")
+    return dg.MaterializeResult(metadata={**_metadata(report, report["records"]), "dagster/column_schema": schema})
+
+
+@dg.multi_asset(
+    specs=[
+        dg.AssetSpec(
+            ["identity", "links"],
+            deps=[dg.AssetKey(["identity", "records"])],
+            description="Why records are one person: rule or score, with evidence by field. One row per linked pair.",
+            **_COMMON,
+        ),
+        dg.AssetSpec(
+            ["identity", "review_queue"],
+            deps=[dg.AssetKey(["identity", "records"])],
+            description="Pairs that speak for one person and were not joined. One row per pair in the grey zone.",
+            **_COMMON,
+        ),
+    ],
+)
+def identity_links(warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+    """Compare records, join them into clusters and queue what a person should look at."""
+    with warehouse.connect() as connection:
+        report = make_links(connection, warehouse.settings)
+        links, review = _rows(connection, "links"), _rows(connection, "review_queue")
+        schemas = {t: _columns(connection, t) for t in ("links", "review_queue")}
+    yield dg.MaterializeResult(
+        asset_key=["identity", "links"],
+        metadata={**_metadata(report, links), "dagster/column_schema": schemas["links"]},
+    )
+    yield dg.MaterializeResult(
+        asset_key=["identity", "review_queue"],
+        metadata={"dagster/row_count": review, "dagster/column_schema": schemas["review_queue"]},
+    )
+
+
+@dg.multi_asset(
+    specs=[
+        dg.AssetSpec(
+            ["identity", "customer_xref"],
+            deps=[dg.AssetKey(["identity", "links"])],
+            description="Which customer a source record belongs to, and by which rule. One row per source record.",
+            **_COMMON,
+        ),
+        dg.AssetSpec(
+            ["identity", "id_history"],
+            deps=[dg.AssetKey(["identity", "links"])],
+            description="What became of customer ids, when and why. One row per merge or split.",
+            **_COMMON,
+        ),
+    ],
+)
+def identity_customer_xref(warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+    """Give clusters the ids they had before, or new ones, and write down every change."""
+    with warehouse.connect() as connection:
+        report = make_customer_ids(connection, warehouse.settings)
+        history = _rows(connection, "id_history")
+        schemas = {t: _columns(connection, t) for t in ("customer_xref", "id_history")}
+    share = round(report["unlinked"] / report["records"], 6) if report["records"] else 0.0
+    yield dg.MaterializeResult(
+        asset_key=["identity", "customer_xref"],
+        metadata={
+            **_metadata(report, report["records"]),
+            "unlinked_share": share,
+            "dagster/column_schema": schemas["customer_xref"],
+        },
+    )
+    yield dg.MaterializeResult(
+        asset_key=["identity", "id_history"],
+        metadata={"dagster/row_count": history, "dagster/column_schema": schemas["id_history"]},
+    )
+
+
+@dg.asset(
+    key=["identity", "customers"],
+    deps=[dg.AssetKey(["identity", "customer_xref"])],
+    group_name="identity",
+    kinds={"python", "duckdb"},
+    owners=["team:data-engineering"],
+)
+def identity_customers(warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """The golden record, unmasked and never published: the surviving value of each field. One row per customer."""
+    with warehouse.connect() as connection:
+        report = make_customers(connection, warehouse.settings)
+        schema = _columns(connection, "customers")
+    return dg.MaterializeResult(metadata={**_metadata(report, report["customers"]), "dagster/column_schema": schema})
+
+
+assets = (identity_records, identity_links, identity_customer_xref, identity_customers)
+"""Every asset of this room."""

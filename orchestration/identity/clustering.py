@@ -1,0 +1,518 @@
+"""From links to clusters: connected components that no contradiction and no limit forbids.
+
+What belongs here: which scored pairs become links, keeping contradicting records apart, attaching
+records that have a number but no full name, and the review queue. What does not: comparing records and
+giving customers their ids.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import duckdb
+from splink import DuckDBAPI
+from splink.clustering import cluster_pairwise_predictions_at_threshold
+
+from orchestration.identity.comparison import AGREEING, DISAGREEING, LEVELS, compare_pairs, evidence_map
+from orchestration.identity.policy import IdentityPolicy
+
+# A name, a town and a sex are shared by many: a score needs something that is one person's own. At a shared
+# number a part of a name is left to the rules, which know how many people are there.
+_CORROBORATED = """
+(
+    birthday in ('same', 'close') or email in ('same', 'same_mailbox_name', 'close')
+    or name not in ('compatible', 'unknown')
+    and (phone in ('same', 'close') or address in ('same_door', 'same_road'))
+)
+"""
+
+_ACCEPTED = f"""
+create or replace temp table accepted as
+select l, r, rule, confidence, null::double as match_weight from strong_links where not contradicted
+union all
+select e.l, e.r, 'probabilistic', s.match_probability, s.match_weight
+from scored_evidence as e
+inner join scored_pairs as s using (l, r)
+where
+    not e.contradicted and {_CORROBORATED} and s.match_probability >= $match_probability
+    and not exists (select 1 from strong_links as k where k.l = e.l and k.r = e.r and not k.contradicted)
+"""
+
+# Clusters in which something disagrees, or that grew too large: only these are taken apart.
+_SUSPECTS = """
+create or replace temp table suspects as
+select c.cluster
+from clusters as c
+inner join subjects as s using (record_id)
+group by c.cluster
+having
+    count(*) > 1
+    and (
+        count(distinct coalesce(s.pinyin_key, s.name_key)) > 1
+        or count(distinct s.birthday) > 1
+        or count(distinct s.id_card) > 1
+        or count(distinct s.surname) > 1
+        or count(distinct s.given_name) > 1
+        or (count(distinct coalesce(s.title_gender, s.gender)) > 1 and count(s.title_gender) > 0)
+        or count(*) > $max_cluster_records
+    )
+"""
+
+
+def cluster_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> dict[str, int]:
+    """Join `subjects` into clusters and write `identity.links`, `identity.clusters` and `identity.review_queue`.
+
+    Reads the temporary tables of `deterministic` and `scoring`. `identity.clusters`: one row per record of
+    `identity.records` with `cluster` (its oldest record's `record_id`, NULL where the record has no
+    customer), `matched_by` and `confidence`. Returns counts: clusters, records taken out of doubtful
+    clusters, ambiguous records, the largest cluster.
+    """
+    connection.execute("create or replace temp table scored_only as select l, r from scored_pairs")
+    compare_pairs(connection, "scored_only", "scored_evidence")
+    connection.execute(_ACCEPTED, {"match_probability": policy.limit("match_probability")})
+    _components(connection)
+    connection.execute(_SUSPECTS, {"max_cluster_records": policy.limit("max_cluster_records")})
+    cut = _take_apart(connection, int(policy.limit("max_cluster_records")))
+    connection.execute(
+        """
+        delete from accepted where rowid in (
+            select a.rowid from accepted as a
+            inner join clusters as l on l.record_id = a.l
+            inner join clusters as r on r.record_id = a.r
+            where l.cluster <> r.cluster
+        )
+        """
+    )
+    ambiguous = _attach(connection, policy)
+    _write_links(connection)
+    _write_clusters(connection)
+    _write_review(connection, policy)
+    row = connection.execute(
+        "select count(distinct cluster), (select max(n) from (select count(*) as n from identity.clusters "
+        "where cluster is not null group by cluster)) from identity.clusters"
+    ).fetchone()
+    clusters, largest = row if row else (0, 0)
+    return {
+        "clusters": int(clusters),
+        "largest_cluster": int(largest or 0),
+        "links_cut": cut,
+        "ambiguous_records": ambiguous,
+    }
+
+
+def _components(connection: duckdb.DuckDBPyConnection) -> None:
+    """Write temporary table `clusters` (`record_id, cluster`): connected components of `accepted`."""
+    connection.execute("create schema if not exists identity_work")
+    try:
+        connection.execute(
+            """
+            create or replace table identity_work.nodes as
+            select distinct unnest([l, r]) as record_id from accepted;
+            create or replace table identity_work.edges as
+            select distinct l as record_id_l, r as record_id_r, 1.0 as match_probability from accepted;
+            create or replace temp table components (record_id integer, cluster integer)
+            """
+        )
+        some = connection.execute("select 1 from identity_work.edges limit 1").fetchone()
+        if some:
+            database = DuckDBAPI(connection, output_schema="identity_work")
+            found = cluster_pairwise_predictions_at_threshold(
+                database.register("identity_work.nodes"),
+                database.register("identity_work.edges"),
+                database,
+                node_id_column_name="record_id",
+            )
+            connection.execute(f"insert into components select record_id, cluster_id from {found.physical_name}")
+    finally:
+        connection.execute("drop schema if exists identity_work cascade")
+    connection.execute(
+        """
+        create or replace temp table clusters as
+        select s.record_id, coalesce(min(c.record_id) over (partition by c.cluster), s.record_id) as cluster
+        from subjects as s left join components as c using (record_id)
+        """
+    )
+    # Records without a component share a NULL cluster in the window above, so they are set to themselves.
+    connection.execute(
+        "update clusters set cluster = record_id where record_id not in (select record_id from components)"
+    )
+
+
+def _take_apart(connection: duckdb.DuckDBPyConnection, largest: int) -> int:
+    """Rebuild the suspect clusters link by link, the surest first, never joining records that contradict.
+
+    Returns the number of links that were given up. They go to the review queue as temporary table `cut_links`.
+    """
+    connection.execute("create or replace temp table cut_links (l integer, r integer)")
+    connection.execute(
+        """
+        create or replace temp table suspect_pairs as
+        select l.record_id as l, r.record_id as r
+        from clusters as l
+        inner join clusters as r on l.cluster = r.cluster and l.record_id < r.record_id
+        where
+            l.cluster in (select cluster from suspects)
+            and l.cluster not in (select cluster from clusters group by cluster having count(*) > 2000)
+        """
+    )
+    compare_pairs(connection, "suspect_pairs", "suspect_evidence")
+    conflicts: dict[int, set[int]] = defaultdict(set)
+    for left, right in connection.execute("select l, r from suspect_evidence where contradicted").fetchall():
+        conflicts[left].add(right)
+        conflicts[right].add(left)
+    edges = connection.execute(
+        """
+        select a.l, a.r from accepted as a
+        inner join clusters as c on c.record_id = a.l
+        where c.cluster in (select cluster from suspects)
+        order by a.confidence desc, a.l, a.r
+        """
+    ).fetchall()
+    root_of, cut = constrained_clusters(edges, conflicts, largest)
+    if root_of:
+        connection.execute("create or replace temp table recut (record_id integer, cluster integer)")
+        _insert(connection, "recut", root_of.items())
+        connection.execute(
+            "update clusters set cluster = r.cluster from recut as r where r.record_id = clusters.record_id"
+        )
+    _insert(connection, "cut_links", cut)
+    return len(cut)
+
+
+def constrained_clusters(
+    edges: Iterable[tuple[int, int]], conflicts: dict[int, set[int]], largest: int
+) -> tuple[dict[int, int], list[tuple[int, int]]]:
+    """Join records along `edges`, the surest first, unless two members conflict or the cluster grows too large.
+
+    Returns the cluster of each record (its smallest record id) and the edges that were refused.
+    """
+    members: dict[int, set[int]] = {}
+    root: dict[int, int] = {}
+    refused: list[tuple[int, int]] = []
+    for left, right in edges:
+        for record in (left, right):
+            if record not in root:
+                root[record] = record
+                members[record] = {record}
+        a, b = root[left], root[right]
+        if a == b:
+            continue
+        if len(members[a]) < len(members[b]):
+            a, b = b, a
+        if len(members[a]) + len(members[b]) > largest or any(conflicts.get(x, set()) & members[a] for x in members[b]):
+            refused.append((left, right))
+            continue
+        for record in members[b]:
+            root[record] = a
+        members[a] |= members.pop(b)
+    smallest = {r: min(group) for r, group in members.items()}
+    return {record: smallest[r] for record, r in root.items()}, refused
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> int:
+    """Attach clusters without a full name to the one person at their number who can be meant.
+
+    First those with part of a name (张先生, 张*, 阿明) to people with a full name, then what is left of them
+    to each other, then those with a number alone to whoever is there, last these to each other. Where more
+    than one person can be meant nothing is joined. No such cluster ever connects two others.
+    Returns the number of ambiguous records; temporary table `ambiguous` holds their pairs.
+    """
+    connection.execute(
+        """
+        create or replace temp table ambiguous (l integer, r integer);
+        create or replace temp table attached (l integer, r integer, rule varchar, confidence double)
+        """
+    )
+    _attach_to(connection, "part", ("full",), "phone_compatible_name", policy)
+    _join_among(connection, "part", "phone_compatible_name", policy)
+    _attach_to(connection, "none", ("full", "part"), "phone_only", policy)
+    _join_among(connection, "none", "phone_only", policy)
+    row = connection.execute("select count(distinct l) from ambiguous").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _met(connection: duckdb.DuckDBPyConnection, orphan: str, targets: tuple[str, ...]) -> None:
+    """Write `met_evidence`: the records of clusters that meet at a number, compared pair by pair.
+
+    `l, orphan` are a record and its cluster with so much of a name (`full`, `part`, `none`); `r, target`
+    those of the other side.
+    """
+    connection.execute(
+        f"""
+        create or replace temp table cluster_phones as
+        with named as (
+            select
+                c.cluster,
+                case
+                    when count(s.name_key) > 0 then 'full'
+                    when count(coalesce(s.surname, s.given_name)) > 0 then 'part'
+                    else 'none'
+                end as named
+            from clusters as c inner join subjects as s using (record_id)
+            group by c.cluster
+        ),
+        phones as (select record_id, unnest(phones) as phone from subjects where phones is not null)
+        select distinct c.cluster, p.phone, n.named
+        from phones as p
+        inner join clusters as c using (record_id)
+        inner join named as n using (cluster)
+        where c.cluster not in (select k.cluster from clusters as k inner join ambiguous as a on a.l = k.record_id);
+        create or replace temp table met_pairs as
+        with met as (
+            select distinct o.cluster as orphan, t.cluster as target
+            from cluster_phones as o
+            inner join cluster_phones as t on o.phone = t.phone and o.cluster <> t.cluster
+            where o.named = '{orphan}' and t.named in ({", ".join(f"'{t}'" for t in targets)})
+        )
+        select o.record_id as l, t.record_id as r, m.orphan, m.target
+        from met as m
+        inner join clusters as o on o.cluster = m.orphan
+        inner join clusters as t on t.cluster = m.target
+        """
+    )
+    compare_pairs(connection, "met_pairs", "met_levels")
+    connection.execute(
+        "create or replace temp table met_evidence as "
+        "select p.orphan, p.target, e.* from met_levels as e inner join met_pairs as p using (l, r)"
+    )
+
+
+def _attach_to(
+    connection: duckdb.DuckDBPyConnection, orphan: str, targets: tuple[str, ...], rule: str, policy: IdentityPolicy
+) -> None:
+    """Attach each orphan cluster to the only target cluster at its numbers that does not contradict it."""
+    if rule not in policy.confidences:
+        return
+    _met(connection, orphan, targets)
+    connection.execute(
+        """
+        create or replace temp table options as
+        with judged as (
+            select orphan, target, arg_min(l, (phone <> 'same', l)) as l, arg_min(r, (phone <> 'same', l, r)) as r
+            from met_evidence
+            group by orphan, target
+            having not bool_or(contradicted)
+        )
+        select *, count(*) over (partition by orphan) as choices from judged
+        """
+    )
+    connection.execute(
+        "insert into attached select l, r, ?, ? from options where choices = 1", [rule, policy.confidence(rule)]
+    )
+    connection.execute("insert into ambiguous select l, r from options where choices > 1")
+    # Every orphan has one target and no target is an orphan: the joins are stars, named by their oldest record.
+    connection.execute(
+        """
+        create or replace temp table moves as
+        with stars as (
+            select orphan as cluster, target from options where choices = 1
+            union
+            select target, target from options where choices = 1
+        ),
+        oldest as (select target, min(cluster) as renamed from stars group by target)
+        select s.cluster, o.renamed from stars as s inner join oldest as o using (target);
+        update clusters set cluster = m.renamed from moves as m where clusters.cluster = m.cluster
+        """
+    )
+
+
+def _join_among(connection: duckdb.DuckDBPyConnection, orphan: str, rule: str, policy: IdentityPolicy) -> None:
+    """Join clusters at one number that nobody with a fuller name claims, unless they contradict.
+
+    A cluster of unknown sex between a man and a woman of its surname (张总, 张先生, 张女士) is ambiguous.
+    """
+    if rule not in policy.confidences:
+        return
+    _met(connection, orphan, (orphan,))
+    connection.execute(
+        """
+        create or replace temp table meetings as
+        select
+            e.orphan, e.target,
+            arg_min(e.l, (e.phone <> 'same', e.l)) as l, arg_min(e.r, (e.phone <> 'same', e.l, e.r)) as r,
+            bool_or(e.contradicted) as contradicted
+        from met_evidence as e
+        group by e.orphan, e.target;
+        create or replace temp table between as
+        with titles as (
+            select c.cluster, max(s.title_gender) as title
+            from clusters as c inner join subjects as s using (record_id)
+            group by c.cluster
+        )
+        select m.orphan, min(m.l) as l, unnest(list(m.r)) as r
+        from meetings as m
+        inner join titles as o on o.cluster = m.orphan
+        inner join titles as t on t.cluster = m.target
+        where not m.contradicted and o.title is null and t.title is not null
+        group by m.orphan
+        having count(distinct t.title) > 1;
+        insert into ambiguous select l, r from between
+        """
+    )
+    joined = """
+        from meetings
+        where
+            not contradicted and orphan < target
+            and orphan not in (select orphan from between) and target not in (select orphan from between)
+    """
+    edges = connection.execute(f"select orphan, target, l, r {joined} order by orphan, target").fetchall()
+    conflicts: dict[int, set[int]] = defaultdict(set)
+    for left, right in connection.execute("select orphan, target from meetings where contradicted").fetchall():
+        conflicts[left].add(right)
+    renamed, refused = constrained_clusters(
+        [(e[0], e[1]) for e in edges], conflicts, int(policy.limit("max_cluster_records"))
+    )
+    connection.execute("create or replace temp table moves (cluster integer, renamed integer)")
+    _insert(connection, "moves", renamed.items())
+    connection.execute(
+        "update clusters set cluster = m.renamed from moves as m "
+        "where clusters.cluster = m.cluster and m.cluster <> m.renamed"
+    )
+    confidence = policy.confidence(rule)
+    given_up = set(refused)
+    _insert(connection, "attached", [(e[2], e[3], rule, confidence) for e in edges if (e[0], e[1]) not in given_up])
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Iterable[tuple[int | str | float, ...]]) -> None:
+    """Append rows to a table, column by column: a row at a time takes minutes for a million."""
+    columns = list(zip(*rows, strict=True))
+    if not columns:
+        return
+    placeholders = ", ".join("unnest(?)" for _ in columns)
+    connection.execute(f"insert into {table} select {placeholders}", [list(c) for c in columns])
+
+
+def _write_links(connection: duckdb.DuckDBPyConnection) -> None:
+    """Write `identity.links` from accepted pairs, attached records and owned mentions."""
+    connection.execute(
+        """
+        create or replace temp table linked as
+        select l, r, rule, confidence, match_weight from accepted
+        union all
+        select l, r, rule, confidence, null from attached
+        union all
+        select o.owner_id, o.record_id, o.rule, coalesce(k.confidence, 1.0), null
+        from owned as o left join link_confidence as k on k.rule = o.rule;
+        create or replace temp table attached_pairs as select distinct l, r from attached;
+        """
+    )
+    compare_pairs(connection, "attached_pairs", "attached_levels")
+    connection.execute(
+        f"""
+        create or replace table identity.links as
+        with levels as (
+            select l, r, {evidence_map("e")} as evidence from strong_evidence as e
+            union all
+            select l, r, {evidence_map("e")} from scored_evidence as e
+            where not exists (select 1 from strong_evidence as s where s.l = e.l and s.r = e.r)
+            union all
+            select l, r, {evidence_map("e")} from attached_levels as e
+            where
+                not exists (select 1 from strong_evidence as s where s.l = e.l and s.r = e.r)
+                and not exists (select 1 from scored_evidence as s where s.l = e.l and s.r = e.r)
+        )
+        select
+            l.source as left_source, l.record_key as left_record_key,
+            r.source as right_source, r.record_key as right_record_key,
+            k.rule,
+            -- A link is stated both as a weight and as a probability: one is the log odds of the other.
+            round(coalesce(k.match_weight, s.match_weight, log2(k.confidence / greatest(1 - k.confidence, 1e-9))), 6)
+                as match_weight,
+            k.confidence as match_probability,
+            coalesce(v.evidence, map {{k.rule: 'same'}}) as evidence
+        from linked as k
+        inner join identity.records as l on l.record_id = k.l
+        inner join identity.records as r on r.record_id = k.r
+        left join scored_pairs as s on s.l = k.l and s.r = k.r
+        left join levels as v on v.l = k.l and v.r = k.r
+        order by k.l, k.r, k.rule
+        """
+    )
+
+
+def _write_clusters(connection: duckdb.DuckDBPyConnection) -> None:
+    """Write `identity.clusters` (`record_id, cluster, matched_by, confidence`), one row per record."""
+    connection.execute(
+        """
+        create or replace table identity.clusters as
+        with best as (
+            select record_id, arg_max(rule, (confidence, rule)) as rule, max(confidence) as confidence
+            from (
+                select l as record_id, rule, confidence from linked
+                where rule not in ('member_id', 'account_id', 'case_id')
+                union all
+                select r, rule, confidence from linked
+            )
+            group by record_id
+        ),
+        -- A mention that nothing links is a person of its own only when its number can be trusted and is nobody's.
+        alone as (
+            select c.cluster
+            from clusters as c inner join subjects as s using (record_id)
+            group by c.cluster
+            having
+                bool_and(s.is_mention)
+                and (
+                    bool_and(s.phones is null)
+                    or bool_or(s.record_id in (select l from ambiguous))
+                )
+        ),
+        settled as (
+            select c.record_id, case when a.cluster is null then c.cluster end as cluster
+            from clusters as c left join alone as a using (cluster)
+        ),
+        everyone as (
+            select record_id, cluster from settled
+            union all
+            select o.record_id, s.cluster from owned as o inner join settled as s on s.record_id = o.owner_id
+        )
+        select
+            e.record_id, e.cluster,
+            case when e.cluster is null then 'unlinked' else coalesce(b.rule, 'single_record') end as matched_by,
+            case when e.cluster is null then null else coalesce(b.confidence, 1.0) end as confidence
+        from everyone as e left join best as b using (record_id)
+        order by e.record_id
+        """
+    )
+
+
+def _write_review(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> None:
+    """Write `identity.review_queue`: pairs that speak for one person and were not joined."""
+    agree = ", ".join(f"case when v.{f} in {AGREEING} then '{f}' end" for f in LEVELS)
+    differ = ", ".join(f"case when v.{f} in {DISAGREEING} then '{f}' end" for f in LEVELS)
+    connection.execute(
+        """
+        create or replace temp table doubtful as
+        select distinct l, r from (
+            select l, r from scored_pairs
+            union all
+            select l, r from strong_links
+            where contradicted and (rule in ('id_card', 'unionid', 'email', 'names_both') or name in ('same', 'close'))
+            union all
+            select l, r from cut_links
+            union all
+            select least(l, r), greatest(l, r) from ambiguous
+        ) as p
+        where not exists (
+            select 1 from identity.clusters as a, identity.clusters as b
+            where a.record_id = p.l and b.record_id = p.r and a.cluster = b.cluster
+        )
+        """
+    )
+    compare_pairs(connection, "doubtful", "doubtful_levels")
+    connection.execute(
+        f"""
+        create or replace table identity.review_queue as
+        select
+            l.source as left_source, l.record_key as left_record_key,
+            r.source as right_source, r.record_key as right_record_key,
+            s.match_weight, s.match_probability,
+            list_filter([{agree}], lambda x: x is not null) as agree,
+            list_filter([{differ}], lambda x: x is not null) as differ
+        from doubtful_levels as v
+        inner join identity.records as l on l.record_id = v.l
+        inner join identity.records as r on r.record_id = v.r
+        left join scored_pairs as s on s.l = v.l and s.r = v.r
+        order by s.match_probability desc nulls first, v.l, v.r
+        limit {int(policy.limit("max_review_pairs"))}
+        """
+    )

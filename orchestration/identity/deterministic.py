@@ -1,0 +1,211 @@
+"""Links that need no score: a shared strong identifier, and names that agree with it.
+
+What belongs here: which identifiers may be trusted, which record a fact's id points to, and the links
+that follow. What does not: scores (`scoring.py`) and what becomes of links that disagree (`clustering.py`).
+"""
+
+import duckdb
+
+from orchestration.identity.comparison import compare_pairs
+from orchestration.identity.policy import IdentityPolicy
+
+# A mention that carries an id belongs to its owner whatever else it says; the member card comes first.
+_OWNED = """
+create or replace temp table owned as
+select
+    m.record_id,
+    coalesce(p.record_id, a.record_id) as owner_id,
+    case
+        when bool_and(coalesce(t.by_case, false)) then 'case_id'
+        when any_value(p.record_id) is not null then 'member_id'
+        else 'account_id'
+    end as rule
+from identity.records as m
+left join identity.records as p on p.source = 'pos.members' and p.member_id = m.member_id
+left join identity.records as a on a.source = 'ecommerce.customers' and a.account_id = m.account_id
+left join identity.mentions as t on t.source = m.source and t.mention_key = m.mention_key
+where m.source not in ('pos.members', 'ecommerce.customers') and coalesce(m.member_id, m.account_id) is not null
+group by m.record_id, coalesce(p.record_id, a.record_id)
+"""
+
+# Values that so many people share that they say nothing about one of them, learned from the records at hand.
+_OVER_SHARED = """
+create or replace temp table over_shared as
+with people as (
+    select *, coalesce(pinyin_key, name_key) as person from identity.records
+)
+select 'phone' as kind, phone as value, count(distinct person) as people, count(*) as records
+from people
+where phone is not null
+group by phone
+having count(distinct person) > $max_people_per_phone or count(*) > $max_records_per_phone
+union all
+select 'email', email, count(distinct person), count(*)
+from people
+where email is not null
+group by email
+having count(distinct person) > $max_people_per_email or count(*) > $max_records_per_email
+union all
+select 'unionid', unionid, count(distinct person), count(*)
+from people
+where unionid is not null
+group by unionid
+having count(distinct person) > $max_people_per_unionid
+union all
+select 'birthday', birthday::varchar, count(distinct person), count(*)
+from people
+where birthday is not null
+group by birthday
+having
+    count(*) > $max_birthday_share * (select count(birthday) from people)
+    and (select count(birthday) from people) >= $min_birthdays_to_learn
+union all
+select b.kind, b.value, 0, 0 from blocked_identifiers as b
+"""
+
+# A person who is known by an id alone is described by the facts that name the id.
+_SUBJECTS = """
+create or replace temp table subjects as
+with described as (
+    select
+        o.owner_id,
+        arg_min(m, m.record_id) filter (where m.name_key is not null) as named,
+        arg_min(m.phone, m.record_id) filter (where m.phone is not null) as phone,
+        list_sort(list(distinct m.phone) filter (
+            where m.phone is not null
+            and (
+                m.name_key is null and (m.surname is null or w.surname is null or m.surname = w.surname)
+                or w.name_key is null or m.name_key = w.name_key or m.pinyin_key = w.pinyin_key
+            )
+        )) as phones
+    from owned as o
+    inner join identity.records as m on m.record_id = o.record_id
+    inner join identity.records as w on w.record_id = o.owner_id
+    group by o.owner_id
+),
+trusted_phones as (
+    select record_id, list_sort(list(distinct phone)) as phones
+    from (
+        select record_id, phone from identity.records where phone is not null
+        union all
+        select owner_id, unnest(phones) from described where phones is not null
+    )
+    where phone not in (select value from over_shared where kind = 'phone')
+    group by record_id
+),
+filled as (
+    select
+        r.record_id,
+        r.source,
+        r.source not in ('pos.members', 'ecommerce.customers') as is_mention,
+        case when u.value is null then r.unionid end as unionid,
+        case when c.value is null then r.id_card end as id_card,
+        coalesce(r.surname, case when r.name_key is null then d.named.surname end) as surname,
+        coalesce(r.given_name, case when r.name_key is null then d.named.given_name end) as given_name,
+        case when r.name_key is null and d.named is not null then d.named.name_kind else r.name_kind end as name_kind,
+        coalesce(r.name_key, d.named.name_key) as name_key,
+        case when r.name_key is null then coalesce(d.named.pinyin_key, r.pinyin_key) else r.pinyin_key end
+            as pinyin_key,
+        coalesce(r.sound_key, d.named.sound_key) as sound_key,
+        coalesce(r.surname_sound, d.named.surname_sound) as surname_sound,
+        coalesce(r.given_sound, d.named.given_sound) as given_sound,
+        r.title_gender,
+        r.gender,
+        case when b.value is null then r.birthday end as birthday,
+        coalesce(r.phone, d.phone) as any_phone,
+        case when e.value is null then r.email end as email,
+        r.email_local,
+        r.city, r.district, r.road, r.road_number, r.building, r.room, r.address_key
+    from identity.records as r
+    left join described as d on d.owner_id = r.record_id
+    left join over_shared as e on e.kind = 'email' and e.value = r.email
+    left join over_shared as u on u.kind = 'unionid' and u.value = r.unionid
+    left join over_shared as c on c.kind = 'id_card' and c.value = r.id_card
+    left join over_shared as b on b.kind = 'birthday' and b.value = r.birthday::varchar
+    where r.record_id not in (select record_id from owned)
+)
+select
+    f.* exclude (any_phone),
+    case when p.value is null then f.any_phone end as phone,
+    s.phones
+from filled as f
+left join over_shared as p on p.kind = 'phone' and p.value = f.any_phone
+left join trusted_phones as s on s.record_id = f.record_id
+order by f.record_id
+"""
+
+_STRONG_PAIRS = """
+create or replace temp table strong_pairs as
+with phones as (
+    select record_id, unnest(phones) as phone from subjects where name_key is not null and phones is not null
+),
+pairs as (
+    select l.record_id as l, r.record_id as r
+    from subjects as l inner join subjects as r on l.id_card = r.id_card and l.record_id < r.record_id
+    union
+    select l.record_id, r.record_id
+    from subjects as l inner join subjects as r on l.unionid = r.unionid and l.record_id < r.record_id
+    union
+    select l.record_id, r.record_id
+    from subjects as l inner join subjects as r on l.email = r.email and l.record_id < r.record_id
+    union
+    select l.record_id, r.record_id
+    from phones as l inner join phones as r on l.phone = r.phone and l.record_id < r.record_id
+    union
+    select least(p.record_id, a.record_id), greatest(p.record_id, a.record_id)
+    from identity.records as m
+    inner join identity.records as p on p.source = 'pos.members' and p.member_id = m.member_id
+    inner join identity.records as a on a.source = 'ecommerce.customers' and a.account_id = m.account_id
+    where m.source not in ('pos.members', 'ecommerce.customers')
+)
+select l, r from pairs
+"""
+
+_STRONG_LINKS = """
+create or replace temp table strong_links as
+with named_both as (
+    select distinct least(p.record_id, a.record_id) as l, greatest(p.record_id, a.record_id) as r
+    from identity.records as m
+    inner join identity.records as p on p.source = 'pos.members' and p.member_id = m.member_id
+    inner join identity.records as a on a.source = 'ecommerce.customers' and a.account_id = m.account_id
+    where m.source not in ('pos.members', 'ecommerce.customers')
+),
+decided as (
+    select
+        c.*,
+        case
+            when id_card = 'same' then 'id_card'
+            when unionid = 'same' then 'unionid'
+            when phone = 'same' and name = 'same' then 'phone_same_name'
+            when n.l is not null then 'names_both'
+            when email = 'same' then 'email'
+            when phone = 'same' and name = 'same_sound' then 'phone_same_sound'
+            when phone = 'same' and name in ('close', 'part') then 'phone_close_name'
+        end as rule
+    from strong_evidence as c
+    left join named_both as n using (l, r)
+)
+select d.* exclude (rule), d.rule, k.confidence
+from decided as d
+inner join link_confidence as k on k.rule = d.rule
+"""
+
+
+def link_by_identifiers(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> None:
+    """Decide what follows from shared identifiers alone; reads `identity.records` and `identity.mentions`.
+
+    Writes temporary tables: `owned` (a mention with an id: `record_id, owner_id, rule`), `over_shared`
+    (identifier values not to be trusted: `kind, value, people, records`), `subjects` (the records that
+    remain to be linked, with trusted values only and what facts add to them) and `strong_links` (pairs
+    `l, r` that share an identifier, levels per field, `contradicted`, `rule`, `confidence`).
+    """
+    connection.execute("create or replace temp table link_confidence (rule varchar, confidence double)")
+    connection.executemany("insert into link_confidence values (?, ?)", list(policy.confidences.items()))
+    connection.execute(_OWNED)
+    names = [f"max_{what}_per_{kind}" for kind in ("phone", "email") for what in ("people", "records")]
+    names += ["max_people_per_unionid", "max_birthday_share", "min_birthdays_to_learn"]
+    connection.execute(_OVER_SHARED, {name: policy.limit(name) for name in names})
+    connection.execute(_SUBJECTS)
+    connection.execute(_STRONG_PAIRS)
+    compare_pairs(connection, "strong_pairs", "strong_evidence")
+    connection.execute(_STRONG_LINKS)

@@ -1,0 +1,138 @@
+"""Identity policy as it stands on a day: limits, rules and blocked values read from `seeds/policy`.
+
+What belongs here: reading those CSV files and saying which row is in force. What does not: what the rules
+do (the other modules of this room).
+"""
+
+import csv
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from orchestration.errors import UserError
+
+
+@dataclass(frozen=True)
+class BlockingRule:
+    """A key that two records must share to be compared; `key_sql` is an expression over `identity.records`."""
+
+    name: str
+    key_sql: str
+    max_block_size: int
+    trains: bool
+
+
+@dataclass(frozen=True)
+class ComparisonLevel:
+    """One level of a comparison with the shares of matches (m) and non-matches (u) that reach it."""
+
+    comparison: str
+    level: str
+    m: float
+    u: float
+
+
+@dataclass(frozen=True)
+class SurvivorshipRule:
+    """How one field of the golden record is chosen: strategies in order, the first that decides wins."""
+
+    field: str
+    strategies: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class IdentityPolicy:
+    """Every identity rule in force on one day."""
+
+    limits: dict[str, float]
+    confidences: dict[str, float]
+    blocking_rules: tuple[BlockingRule, ...]
+    levels: tuple[ComparisonLevel, ...]
+    blocked: tuple[tuple[str, str], ...]
+    survivorship: tuple[SurvivorshipRule, ...]
+    source_trust: dict[str, int]
+
+    def limit(self, name: str) -> float:
+        """Return a limit of `identity_limits.csv`.
+
+        Raises:
+            UserError: the file holds no row of that name in force.
+        """
+        if name not in self.limits:
+            raise UserError(f"identity_limits.csv has no row `{name}` in force: add one with valid_from and why.")
+        return self.limits[name]
+
+    def confidence(self, rule: str) -> float:
+        """Return the probability a link of this rule carries.
+
+        Raises:
+            UserError: the file holds no row of that name in force.
+        """
+        if rule not in self.confidences:
+            raise UserError(f"identity_rules.csv has no row `{rule}` in force: add one with valid_from and why.")
+        return self.confidences[rule]
+
+
+def load_policy(directory: Path, as_of: date) -> IdentityPolicy:
+    """Read the identity policy in force on `as_of`; rows switched off (`enabled` is `no`) are left out.
+
+    Raises:
+        UserError: a file is missing, lacks a column or holds a value that cannot be read; the message
+            names the file, the line and the value.
+    """
+    limits = {r["limit"]: _number(r, "value") for r in _in_force(directory / "identity_limits.csv", ["limit"], as_of)}
+    rules = _in_force(directory / "identity_rules.csv", ["rule"], as_of)
+    blocking = _in_force(directory / "blocking_rules.csv", ["blocking_rule"], as_of)
+    levels = _in_force(directory / "comparison_levels.csv", ["comparison", "level"], as_of)
+    blocked = _in_force(directory / "blocked_identifiers.csv", ["kind", "value"], as_of)
+    survivorship = _in_force(directory / "survivorship.csv", ["field"], as_of)
+    trust = _in_force(directory / "source_trust.csv", ["source"], as_of)
+    return IdentityPolicy(
+        limits=limits,
+        confidences={r["rule"]: _number(r, "confidence") for r in rules if _on(r)},
+        blocking_rules=tuple(
+            BlockingRule(r["blocking_rule"], r["key_sql"], int(_number(r, "max_block_size")), r["trains"] == "yes")
+            for r in blocking
+            if _on(r)
+        ),
+        levels=tuple(ComparisonLevel(r["comparison"], r["level"], _number(r, "m"), _number(r, "u")) for r in levels),
+        blocked=tuple((r["kind"], r["value"]) for r in blocked if _on(r)),
+        survivorship=tuple(SurvivorshipRule(r["field"], tuple(r["strategies"].split())) for r in survivorship),
+        source_trust={r["source"]: int(_number(r, "trust")) for r in trust},
+    )
+
+
+def _in_force(path: Path, key: list[str], as_of: date) -> list[dict[str, str]]:
+    """Rows of a policy file, for each key the one with the newest `valid_from` that is not after `as_of`."""
+    if not path.is_file():
+        raise UserError(f"The policy file {path.name} is missing from {path.parent}: restore it from the project.")
+    newest: dict[tuple[str, ...], tuple[date, dict[str, str]]] = {}
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        for number, row in enumerate(csv.DictReader(handle), start=2):
+            row["_line"] = f"{path.name} line {number}"
+            missing = [c for c in [*key, "valid_from", "why"] if not row.get(c)]
+            if missing:
+                raise UserError(f"{row['_line']} has no value for {', '.join(missing)}: fill it in.")
+            try:
+                valid_from = date.fromisoformat(row["valid_from"])
+            except ValueError as error:
+                raise UserError(
+                    f"{row['_line']}: valid_from `{row['valid_from']}` is not a date; write YYYY-MM-DD."
+                ) from error
+            identity = tuple(row[c] for c in key)
+            if valid_from <= as_of and (identity not in newest or newest[identity][0] <= valid_from):
+                newest[identity] = (valid_from, row)
+    return [row for _, row in newest.values()]
+
+
+def _number(row: dict[str, str], column: str) -> float:
+    try:
+        return float(row[column])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{row['_line']}: {column} `{row.get(column)}` is not a number.") from error
+
+
+def _on(row: dict[str, str]) -> bool:
+    if row.get("enabled") not in {"yes", "no"}:
+        raise UserError(f"{row['_line']}: enabled `{row.get('enabled')}` must be yes or no.")
+    return row["enabled"] == "yes"

@@ -1,0 +1,257 @@
+"""Person records: what the sources say about people, one row per member, account or distinct mention.
+
+What belongs here: gathering people from the clean tables and joining the dictionaries. What does not:
+deciding which records are the same person.
+"""
+
+import duckdb
+
+from orchestration.identity.policy import IdentityPolicy
+
+# Every source record that mentions a person without being a member or an account, with the dates that age it.
+# An answer that names nobody inherits the person of its case; a basket is one mention, however many lines it has.
+_MENTIONS = """
+create or replace temp table mention_rows as
+with cases as (
+    select
+        'call_center.cases' as source, record_key, case_id, member_id, account_id,
+        caller_name as name, caller_phone as phone, null::varchar as address,
+        opened_at as seen_at, _first_delivered as first_delivered, false as by_case
+    from clean.call_center_cases
+),
+surveys as (
+    select
+        'call_center.surveys' as source, s.record_key, s.case_id,
+        case when alone then c.member_id else s.member_id end as member_id,
+        case when alone then c.account_id else s.account_id end as account_id,
+        case when alone then c.name end as name,
+        case when alone then c.phone else s.phone end as phone,
+        null::varchar as address, s.responded_at as seen_at, s._first_delivered as first_delivered,
+        alone and c.case_id is not null as by_case
+    from (
+        select s.*, member_id is null and account_id is null and p.e164 is null as alone
+        from clean.call_center_surveys as s
+        left join clean.phones as p on p.value = s.phone
+    ) as s
+    left join cases as c on c.case_id = s.case_id
+),
+outreach as (
+    select
+        'call_center.outreach' as source, record_key, null::varchar as case_id, member_id, account_id,
+        null::varchar as name, phone, null::varchar as address,
+        sent_at as seen_at, _first_delivered as first_delivered, false as by_case
+    from clean.call_center_outreach
+),
+guest_orders as (
+    select
+        'ecommerce.orders' as source, order_id as record_key, null::varchar as case_id,
+        null::varchar as member_id, null::varchar as account_id,
+        min(receiver_name) as name, min(receiver_phone) as phone, min(receiver_address) as address,
+        min(ordered_at) as seen_at, min(_first_delivered) as first_delivered, false as by_case
+    from clean.ecommerce_orders
+    group by order_id
+    having max(account_id) is null
+),
+tickets as (
+    select
+        'pos.sales' as source, ticket_id as record_key, null::varchar as case_id,
+        null::varchar as member_id, null::varchar as account_id,
+        null::varchar as name, min(phone) as phone, null::varchar as address,
+        min(sold_at) as seen_at, min(_first_delivered) as first_delivered, false as by_case
+    from clean.pos_sales
+    group by ticket_id
+    having max(member_id) is null
+),
+mentions as (
+    select * from cases
+    union all by name select * from surveys
+    union all by name select * from outreach
+    union all by name select * from guest_orders
+    union all by name select * from tickets
+)
+select
+    m.*,
+    p.e164,
+    case
+        when m.member_id is null and m.account_id is null and p.e164 is null then null
+        else md5(concat_ws(
+            '|', m.source, coalesce(m.member_id, ''), coalesce(m.account_id, ''), coalesce(p.e164, ''),
+            coalesce(n.name_key, m.name, ''), coalesce(n.honorific, ''), m.by_case
+        ))
+    end as mention_key
+from mentions as m
+left join clean.phones as p on p.value = m.phone
+left join clean.names as n on n.value = m.name
+"""
+
+# Members and accounts that facts point to and no delivery has described.
+_INFERRED = """
+create or replace temp table inferred_people as
+with referred as (
+    select 'pos.members' as source, member_id as record_key, sold_at as seen_at, _first_delivered as first_delivered
+    from clean.pos_sales
+    union all
+    select 'ecommerce.customers', account_id, ordered_at, _first_delivered from clean.ecommerce_orders
+    union all
+    select 'ecommerce.customers', account_id, occurred_at, _first_delivered from clean.ecommerce_events
+    union all
+    select 'ecommerce.customers', referrer_account_id, registered_at::timestamp, _first_delivered
+    from clean.ecommerce_customers
+    union all
+    select 'pos.members', member_id, seen_at, first_delivered from mention_rows where not by_case
+    union all
+    select 'ecommerce.customers', account_id, seen_at, first_delivered from mention_rows where not by_case
+)
+select source, record_key, min(seen_at) as first_seen_at, min(first_delivered) as first_delivered, count(*) as facts
+from referred as r
+where
+    record_key is not null
+    and not exists (select 1 from clean.pos_members as m where r.source = 'pos.members' and m.member_id = r.record_key)
+    and not exists (
+        select 1 from clean.ecommerce_customers as c
+        where r.source = 'ecommerce.customers' and c.account_id = r.record_key
+    )
+group by source, record_key
+"""
+
+_PEOPLE = """
+create or replace temp table people as
+select
+    'pos.members' as source, record_key, 'pos.members|' || record_key as mention_key,
+    member_id, null::varchar as account_id, null::varchar as unionid, id_card, name, phone,
+    null::varchar as email, gender, birthday::date as birthday, null::varchar as province, city, address,
+    null::boolean as marketing_consent, null::varchar as referrer_account_id,
+    registered_at::timestamp as registered_at,
+    coalesce(registered_at::timestamp, _first_delivered::timestamp) as first_seen_at,
+    _first_delivered as first_delivered, _delivery_date as updated_on, false as inferred, 1 as occurrences
+from clean.pos_members
+union all by name
+select
+    'ecommerce.customers' as source, record_key, 'ecommerce.customers|' || record_key as mention_key,
+    null::varchar as member_id, account_id, unionid, null::varchar as id_card, name, phone,
+    email, gender, birthday::date as birthday, province, city, address,
+    marketing_consent, referrer_account_id,
+    registered_at::timestamp as registered_at,
+    coalesce(registered_at::timestamp, _first_delivered::timestamp) as first_seen_at,
+    _first_delivered as first_delivered, _delivery_date as updated_on, false as inferred, 1 as occurrences
+from clean.ecommerce_customers
+union all by name
+select
+    source, record_key, source || '|' || record_key as mention_key,
+    case when source = 'pos.members' then record_key end as member_id,
+    case when source = 'ecommerce.customers' then record_key end as account_id,
+    coalesce(first_seen_at, first_delivered::timestamp) as first_seen_at,
+    first_delivered, first_delivered as updated_on, true as inferred, 1 as occurrences
+from inferred_people
+union all by name
+select
+    source,
+    arg_min(record_key, (first_delivered, seen_at, record_key)) as record_key,
+    mention_key,
+    any_value(member_id) as member_id, any_value(account_id) as account_id,
+    min(name) as name, min(phone) as phone, min(address) as address,
+    min(seen_at) as first_seen_at, min(first_delivered) as first_delivered,
+    coalesce(max(seen_at)::date, max(first_delivered)) as updated_on, false as inferred,
+    count(*)::integer as occurrences
+from mention_rows
+where mention_key is not null
+group by source, mention_key
+"""
+
+_RECORDS = """
+create or replace table identity.records as
+select
+    row_number() over (order by p.first_delivered, p.first_seen_at, t.trust, p.source, p.record_key)::integer
+        as record_id,
+    p.source,
+    p.record_key,
+    p.mention_key,
+    p.member_id,
+    p.account_id,
+    nullif(lower(trim(p.unionid)), '') as unionid,
+    upper(p.id_card) as id_card,
+    p.name,
+    nullif(n.surname, '') as surname,
+    nullif(n.given_name, '') as given_name,
+    coalesce(n.kind, 'empty') as name_kind,
+    case when n.kind in ('full', 'latin') then nullif(n.name_key, '') end as name_key,
+    nullif(n.pinyin_key, '') as pinyin_key,
+    -- The same letters whatever the order and spacing of the parts: Zhang Xiaoming, xiao-ming zhang, 张晓明.
+    case when n.kind in ('full', 'latin') and coalesce(n.name_key, '') <> '' then
+        array_to_string(list_sort(string_split(
+            regexp_replace(lower(strip_accents(coalesce(nullif(n.pinyin_key, ''), n.name_key))), '[^a-z]', '', 'g'), ''
+        )), '')
+    end as sound_key,
+    lower(strip_accents(n.surname)) as surname_sound,
+    lower(strip_accents(n.given_name)) as given_sound,
+    n.honorific,
+    n.honorific_class,
+    n.display_name,
+    n.masked_name,
+    n.salutation,
+    case when coalesce(n.honorific_class, '') = 'gendered' then n.gender_evidence end as title_gender,
+    p.gender,
+    case when b.value is null then p.birthday end as birthday,
+    h.e164 as phone,
+    h.masked_phone,
+    e.email,
+    e.local_part as email_local,
+    e.masked_email,
+    coalesce(nullif(a.province, ''), p.province) as province,
+    coalesce(nullif(a.city, ''), p.city) as city,
+    a.district,
+    a.road,
+    a.number as road_number,
+    a.building,
+    a.room,
+    nullif(a.address_key, '') as address_key,
+    p.marketing_consent,
+    p.referrer_account_id,
+    p.registered_at,
+    p.first_seen_at,
+    p.first_delivered,
+    p.updated_on,
+    p.inferred,
+    p.occurrences
+from people as p
+left join clean.names as n on n.value = p.name
+left join clean.phones as h on h.value = p.phone
+left join clean.emails as e on e.value = p.email
+left join clean.addresses as a on a.value = p.address
+left join identity_trust as t on t.source = p.source
+left join blocked_identifiers as b on b.kind = 'birthday' and b.value = p.birthday::varchar
+order by record_id
+"""
+
+_MENTION_TABLE = """
+create or replace table identity.mentions as
+select source, record_key, mention_key, by_case, first_delivered from mention_rows
+"""
+
+
+def build_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> int:
+    """Write `identity.records` and `identity.mentions` from the clean tables; return the number of records.
+
+    `identity.records`: one row per member, account (delivered, or inferred from a fact that names it) and
+    distinct mention; mentions with the same source, ids, number and name are one row whose key is its
+    oldest source record, `occurrences` counts them. `record_id` numbers the records from the oldest.
+    `identity.mentions`: one row per case, survey, outreach contact, guest order and member-less ticket;
+    `mention_key` is NULL where it carries neither id nor usable number.
+    """
+    register_policy(connection, policy)
+    for statement in (_MENTIONS, _INFERRED, _PEOPLE, _RECORDS, _MENTION_TABLE):
+        connection.execute(statement)
+    for table in ("mention_rows", "inferred_people", "people"):
+        connection.execute(f"drop table {table}")
+    row = connection.execute("select count(*) from identity.records").fetchone()
+    return int(row[0]) if row else 0
+
+
+def register_policy(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> None:
+    """Put blocked values and source trust into temporary tables that SQL can join."""
+    connection.execute("create or replace temp table blocked_identifiers (kind varchar, value varchar)")
+    if policy.blocked:
+        connection.executemany("insert into blocked_identifiers values (?, ?)", policy.blocked)
+    connection.execute("create or replace temp table identity_trust (source varchar, trust integer)")
+    if policy.source_trust:
+        connection.executemany("insert into identity_trust values (?, ?)", list(policy.source_trust.items()))

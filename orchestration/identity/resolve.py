@@ -1,0 +1,109 @@
+"""The stage in four steps: records, links, ids, golden record. What a run calls, and nothing else.
+
+What belongs here: the order of the steps and what each reports. What does not: how any of them works.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+
+from orchestration.as_of import business_day
+from orchestration.errors import UserError
+from orchestration.identity.clustering import cluster_records
+from orchestration.identity.customer_ids import assign_customer_ids
+from orchestration.identity.deterministic import link_by_identifiers
+from orchestration.identity.golden import build_customers
+from orchestration.identity.policy import IdentityPolicy, load_policy
+from orchestration.identity.records import build_records, register_policy
+from orchestration.identity.scoring import score_pairs
+from orchestration.settings import Settings
+
+Report = dict[str, Any]
+"""What a step has to tell: counts, rates and seconds; never personal data."""
+
+
+def make_records(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Report:
+    """Write `identity.records` and `identity.mentions`; report their numbers."""
+    policy = _policy(connection, settings)
+    return _timed(lambda: _count_records(connection, build_records(connection, policy)))
+
+
+def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Report:
+    """Write `identity.links`, `identity.clusters` and `identity.review_queue`; report links by rule."""
+    policy = _policy(connection, settings)
+
+    def work() -> Report:
+        link_by_identifiers(connection, policy)
+        model = score_pairs(connection, policy, settings.warehouse / "identity" / "model.json", business_day(settings))
+        counts = cluster_records(connection, policy)
+        rules = connection.execute("select rule, count(*) from identity.links group by rule order by rule").fetchall()
+        pending = connection.execute("select count(*) from identity.review_queue").fetchone()
+        shared = connection.execute(
+            "select kind, count(*) from over_shared where records > 0 group by kind order by kind"
+        ).fetchall()
+        return {
+            **counts,
+            "links_by_rule": dict(rules),
+            "pairs_to_review": pending[0] if pending else 0,
+            "over_shared_identifiers": dict(shared),
+            "model": model.origin,
+        }
+
+    return _timed(work)
+
+
+def make_customer_ids(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Report:
+    """Write `identity.customer_xref` and `identity.id_history`; report customers, unlinked records and changes."""
+    as_of = business_day(settings)
+    return _timed(lambda: dict(assign_customer_ids(connection, settings.warehouse / "identity", as_of)))
+
+
+def make_customers(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Report:
+    """Write `identity.customers`; report how complete the golden record is."""
+    policy = _policy(connection, settings)
+
+    def work() -> Report:
+        customers = build_customers(connection, policy)
+        filled = connection.execute(
+            "select avg((name is not null)::int), avg((phone is not null)::int), avg((gender is not null)::int), "
+            "avg((birthday is not null)::int) from identity.customers"
+        ).fetchone()
+        shares = dict(zip(("name", "phone", "gender", "birthday"), filled or (), strict=False))
+        return {"customers": customers, **{f"share_with_{k}": round(v or 0.0, 4) for k, v in shares.items()}}
+
+    return _timed(work)
+
+
+def resolve(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Report:
+    """Run the whole stage; the report of each step under its name."""
+    return {
+        "records": make_records(connection, settings),
+        "links": make_links(connection, settings),
+        "customer_xref": make_customer_ids(connection, settings),
+        "customers": make_customers(connection, settings),
+    }
+
+
+def _policy(connection: duckdb.DuckDBPyConnection, settings: Settings) -> IdentityPolicy:
+    policy = load_policy(settings.policy_dir, business_day(settings))
+    if not policy.limits:
+        raise UserError("identity_limits.csv holds no row that is in force on the business day: check valid_from.")
+    register_policy(connection, policy)
+    return policy
+
+
+def _count_records(connection: duckdb.DuckDBPyConnection, records: int) -> Report:
+    row = connection.execute(
+        "select count(*) filter (where inferred), count(*) filter (where source in "
+        "('pos.members', 'ecommerce.customers')), (select count(*) from identity.mentions) from identity.records"
+    ).fetchone()
+    inferred, people, mentions = row if row else (0, 0, 0)
+    return {"records": records, "members_and_accounts": people, "inferred": inferred, "mentioning_rows": mentions}
+
+
+def _timed(work: Callable[[], Report]) -> Report:
+    started = time.perf_counter()
+    report = work()
+    return {**report, "seconds": round(time.perf_counter() - started, 2)}
