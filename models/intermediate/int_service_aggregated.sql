@@ -108,13 +108,13 @@ customers as (
 service as (
     select
         customers.customer_id,
-        case_counts.cases,
-        case_counts.complaints,
-        case_counts.open_cases,
-        nps.nps_last,
-        nps.nps_average,
-        csat.csat_last,
-        csat.csat_average,
+        cast(case_counts.cases as integer) as cases,
+        cast(case_counts.complaints as integer) as complaints,
+        cast(case_counts.open_cases as integer) as open_cases,
+        cast(nps.nps_last as integer) as nps_last,
+        cast(nps.nps_average as decimal(18, 2)) as nps_average,
+        cast(csat.csat_last as integer) as csat_last,
+        cast(csat.csat_average as decimal(18, 2)) as csat_average,
         contact_channels.channel as preferred_contact_channel
     from customers
     left join case_counts on customers.customer_id = case_counts.customer_id

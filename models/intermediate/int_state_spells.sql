@@ -1,12 +1,10 @@
-{%- set views = ['spend_tier', 'service_class', 'rfm_segment', 'lifecycle_stage'] %}
+{%- set views = ['rfm_segment', 'lifecycle_stage'] %}
 with
 
 states as (
     select
         customer_id,
         evaluated_on,
-        spend_tier,
-        service_class,
         rfm_segment,
         lifecycle_stage
     from {{ ref('int_customer_states') }}

@@ -18,6 +18,11 @@ spells as (
     select * from {{ ref('int_state_spells') }}
 ),
 
+changes as (
+    select * from {{ ref('int_tier_changes') }}
+    where is_present
+),
+
 schemes as (
     select distinct
         scheme,
@@ -43,21 +48,21 @@ placed as (
         states.customer_id,
         'spend_tier' as scheme,
         states.spend_tier as tier,
-        spells.spend_tier_since as since,
-        spells.previous_spend_tier as previous_tier,
+        changes.changed_on as since,
+        changes.previous_tier,
         {{ first_that_holds(tiers, 'spend_tier', 'states.as_of_date', show='rule') }} as decided_by
     from states
-    inner join spells on states.customer_id = spells.customer_id
+    inner join changes on states.customer_id = changes.customer_id and changes.scheme = 'spend_tier'
     union all
     select
         states.customer_id,
         'service_class' as scheme,
         states.service_class as tier,
-        spells.service_class_since as since,
-        spells.previous_service_class as previous_tier,
+        changes.changed_on as since,
+        changes.previous_tier,
         {{ first_that_holds(tiers, 'service_class', 'states.as_of_date', show='rule') }} as decided_by
     from states
-    inner join spells on states.customer_id = spells.customer_id
+    inner join changes on states.customer_id = changes.customer_id and changes.scheme = 'service_class'
     union all
     select
         states.customer_id,

@@ -8,7 +8,7 @@ final as (
     select
         sale_line_id,
         order_id,
-        cast(line_no as varchar) as line_no,
+        line_no,
         source,
         channel,
         customer_id,
