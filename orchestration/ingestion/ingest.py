@@ -1,0 +1,397 @@
+"""Taking deliveries in: which are new, and one partition (dataset and delivery date) from landing zone to raw store.
+
+What belongs here: comparing the landing zone with what is remembered, and the order of steps. What does not: formats
+(readers), layout on disk (raw_store), Dagster (assets).
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+
+from data_quality.contract import Contract, load_contracts
+from orchestration.database import identifier, literal
+from orchestration.ingestion.discovery import LandingFile, discover
+from orchestration.ingestion.limits import ReadingLimits, load_limits
+from orchestration.ingestion.problems import FileProblem, UnreadableFileError
+from orchestration.ingestion.raw_store import (
+    TECHNICAL_COLUMNS,
+    FileEntry,
+    Manifest,
+    copy_to_quarantine,
+    explaining_write_errors,
+    is_disk_full,
+    partition_dir,
+    read_manifest,
+    recover,
+    release_from_quarantine,
+    replacing,
+    unplaced_dir,
+    write_manifest,
+)
+from orchestration.ingestion.readers import ROW_GROUP_ROWS, Job, Reading, read_file
+from orchestration.settings import Settings
+
+
+@dataclass(frozen=True)
+class QuarantinedFile:
+    """A delivered file that was not taken in."""
+
+    file: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class PartitionResult:
+    """What one partition holds after it was taken in; `changed` is False when there was nothing to do."""
+
+    source: str
+    dataset: str
+    delivery_date: date
+    changed: bool
+    files: int
+    files_read: int
+    rows: int
+    bad_rows: int
+    quarantined: list[QuarantinedFile]
+    seconds: float
+
+
+def new_delivery_dates(settings: Settings, landing: list[LandingFile] | None = None) -> list[date]:
+    """Delivery dates that hold files which are new, changed, or read under another contract, in order.
+
+    Nothing is read while size and time of change agree with what is remembered.
+
+    Raises:
+        UserError: the landing zone cannot be listed or a manifest is damaged.
+    """
+    files = discover(settings) if landing is None else landing
+    contracts = load_contracts(settings.contracts_dir)
+    found: set[date] = set()
+    for home, delivered in _by_home(files).items():
+        source, dataset, day = home
+        if day in found:
+            continue
+        manifest = read_manifest(partition_dir(settings, source, dataset, day))
+        fingerprint = contract_fingerprint(contracts[f"{source}_{dataset}"])
+        if not all(_is_known(file, manifest.files.get(file.relative), fingerprint) for file in delivered):
+            found.add(day)
+    return sorted(found)
+
+
+def has_new_unplaced_files(settings: Settings, landing: list[LandingFile] | None = None) -> bool:
+    """Say whether the landing zone holds files without a dataset or date that no run has reported yet."""
+    files = discover(settings) if landing is None else landing
+    known = read_manifest(unplaced_dir(settings)).files
+    return any(not _is_same_fault(file, known.get(file.relative)) for file in files if file.home is None)
+
+
+def ingest_partition(
+    settings: Settings,
+    contract: Contract,
+    delivery_date: date,
+    *,
+    force: bool = False,
+    landing: list[LandingFile] | None = None,
+) -> PartitionResult:
+    """Bring one partition of raw up to date with the landing zone.
+
+    Files that are unchanged since they were read are not read again unless `force`; files that have left the landing
+    zone keep their rows, since landing zones are cleaned up. `landing` saves listing it for each of many partitions.
+
+    Raises:
+        UserError: the landing zone is absent, or the raw store cannot be written (disk full).
+    """
+    started = time.monotonic()
+    with explaining_write_errors(settings, f"raw {contract.table} of {delivery_date}"):
+        files = [
+            file
+            for file in (discover(settings) if landing is None else landing)
+            if file.home == (contract.source, contract.dataset, delivery_date)
+        ]
+        folder = partition_dir(settings, contract.source, contract.dataset, delivery_date)
+        recover(folder)
+        before = read_manifest(folder)
+        fingerprint = contract_fingerprint(contract)
+        kept: dict[str, FileEntry] = {
+            name: entry for name, entry in before.files.items() if name not in {file.relative for file in files}
+        }
+        to_read: list[LandingFile] = []
+        for file in files:
+            entry = before.files.get(file.relative)
+            if entry is not None and not force and _is_known(file, entry, fingerprint):
+                kept[file.relative] = replace(entry, mtime_ns=file.mtime_ns)
+            else:
+                to_read.append(file)
+        if to_read:
+            manifest = _rewrite(settings, contract, folder, kept, to_read, fingerprint)
+        else:
+            manifest = Manifest(kept)
+            if kept != before.files:
+                write_manifest(folder, manifest)
+    entries = manifest.files.values()
+    return PartitionResult(
+        source=contract.source,
+        dataset=contract.dataset,
+        delivery_date=delivery_date,
+        changed=bool(to_read),
+        files=len(entries),
+        files_read=len(to_read),
+        rows=sum(entry.rows for entry in entries if entry.status == "read"),
+        bad_rows=sum(entry.bad_rows for entry in entries),
+        quarantined=_quarantined(entries),
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def record_unplaced(settings: Settings, landing: list[LandingFile] | None = None) -> list[QuarantinedFile]:
+    """Remember, and copy to quarantine, the files of the landing zone that belong to no dataset and delivery date.
+
+    Returns:
+        Those files, by path. A file that has left the landing zone stays remembered.
+    """
+    with explaining_write_errors(settings, "the list of files without a dataset"):
+        files = [file for file in (discover(settings) if landing is None else landing) if file.home is None]
+        folder = unplaced_dir(settings)
+        manifest = read_manifest(folder)
+        placed = Manifest(dict(manifest.files))
+        for file in files:
+            known = placed.files.get(file.relative)
+            if file.problem is None or _is_same_fault(file, known):
+                continue
+            placed.files[file.relative] = _faulty_entry(settings, file, file.problem, 0, "", None)
+        if placed != manifest:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_manifest(folder, placed)
+    return _quarantined(placed.files[file.relative] for file in files)
+
+
+def contract_fingerprint(contract: Contract) -> str:
+    """A short hash of what a contract says about reading: columns, aliases, key, required columns."""
+    said = {
+        "columns": {name: sorted(column.aliases) for name, column in contract.columns.items()},
+        "key": contract.key,
+        "required": contract.required,
+    }
+    return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def _by_home(files: Iterable[LandingFile]) -> dict[tuple[str, str, date], list[LandingFile]]:
+    homes: dict[tuple[str, str, date], list[LandingFile]] = {}
+    for file in files:
+        if file.home is not None:
+            homes.setdefault(file.home, []).append(file)
+    return homes
+
+
+def _is_known(file: LandingFile, entry: FileEntry | None, fingerprint: str) -> bool:
+    if entry is None or entry.contract != fingerprint or entry.bytes != file.size:
+        return False
+    if entry.mtime_ns == file.mtime_ns:
+        return True
+    return entry.sha256 is not None and _sha256_or_none(file.path) == entry.sha256
+
+
+def _is_same_fault(file: LandingFile, entry: FileEntry | None) -> bool:
+    if entry is None or file.problem is None:
+        return False
+    return (entry.bytes, entry.mtime_ns, entry.reason) == (file.size, file.mtime_ns, file.problem.reason)
+
+
+def _sha256_or_none(path: Path) -> str | None:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _quarantined(entries: Iterable[FileEntry]) -> list[QuarantinedFile]:
+    return [
+        QuarantinedFile(entry.file, entry.reason or "", entry.message or "")
+        for entry in entries
+        if entry.status == "quarantined"
+    ]
+
+
+@contextmanager
+def _scratch(settings: Settings) -> Iterator[Path]:
+    settings.temp_dir.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="ingest-", dir=settings.temp_dir))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _engine(settings: Settings, scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB of its own, in memory: taking in files neither needs nor locks the working database."""
+    config: dict[str, str | bool | int | float | list[str]] = {"temp_directory": str(scratch / "spill")}
+    if settings.threads:
+        config["threads"] = settings.threads
+    if settings.memory_limit:
+        config["memory_limit"] = settings.memory_limit
+    con = duckdb.connect(":memory:", config=config)
+    try:
+        con.execute("set timezone = 'UTC'")
+        con.execute("set enable_progress_bar = false")
+        yield con
+    finally:
+        con.close()
+
+
+def _rewrite(
+    settings: Settings,
+    contract: Contract,
+    folder: Path,
+    kept: dict[str, FileEntry],
+    to_read: list[LandingFile],
+    fingerprint: str,
+) -> Manifest:
+    """Write the partition anew from the rows kept and the files to read."""
+    limits = load_limits(settings.policy_dir)
+    entries = dict(kept)
+    with _scratch(settings) as scratch, _engine(settings, scratch) as con, replacing(folder) as new:
+        parts: list[Path] = []
+        stored = folder / "data.parquet"
+        kept_names = [name for name, entry in kept.items() if entry.status == "read"]
+        if kept_names and stored.exists():
+            parts.append(_keep_rows(con, contract, stored, kept_names, scratch / "kept.parquet"))
+        for number, file in enumerate(to_read):
+            part = scratch / f"part-{number:05}.parquet"
+            entry = _take_in(settings, con, contract, file, limits, scratch / f"file-{number:05}", part, fingerprint)
+            entries[file.relative] = entry
+            if entry.status == "read":
+                parts.append(part)
+        if len(parts) == 1:
+            shutil.move(parts[0], new / "data.parquet")
+        elif parts:
+            listed = ", ".join(literal(str(part)) for part in parts)
+            con.execute(
+                f"copy (select * from read_parquet([{listed}])) to {literal(str(new / 'data.parquet'))} "
+                f"(format parquet, compression zstd, row_group_size {ROW_GROUP_ROWS})"
+            )
+        manifest = Manifest(entries)
+        write_manifest(new, manifest)
+    return manifest
+
+
+def _keep_rows(
+    con: duckdb.DuckDBPyConnection, contract: Contract, stored: Path, names: list[str], target: Path
+) -> Path:
+    """Copy the rows of unchanged and departed files out of the stored partition, in the contract's columns of today."""
+    source = f"read_parquet({literal(str(stored))})"
+    present = {row[0] for row in con.execute(f"describe select * from {source}").fetchall()}
+    declared = {**dict.fromkeys(contract.columns, "varchar"), **TECHNICAL_COLUMNS}
+    columns = ", ".join(
+        f"{identifier(name) if name in present else f'null::{kind}'} as {identifier(name)}"
+        for name, kind in declared.items()
+    )
+    listed = ", ".join(literal(name) for name in names)
+    con.execute(
+        f"copy (select {columns} from {source} where _file in ({listed})) to {literal(str(target))} "
+        f"(format parquet, compression zstd, row_group_size {ROW_GROUP_ROWS})"
+    )
+    return target
+
+
+def _take_in(
+    settings: Settings,
+    con: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    file: LandingFile,
+    limits: ReadingLimits,
+    scratch: Path,
+    part: Path,
+    fingerprint: str,
+) -> FileEntry:
+    """Read one file into `part`, or quarantine it; either way an entry says what happened."""
+    if file.problem is not None:
+        return _faulty_entry(settings, file, file.problem, 0, fingerprint, None)
+    digest: str | None = None
+    scratch.mkdir()
+    try:
+        with file.path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        reading = read_file(Job(con, file, contract, limits, scratch, part))
+    except UnreadableFileError as error:
+        return _faulty_entry(settings, file, error.problem, error.rows, fingerprint, digest)
+    except OSError as error:
+        if is_disk_full(error):
+            raise
+        problem = FileProblem(
+            "unreadable", f"The file cannot be read: {error.strerror or error}. Check its permissions."
+        )
+        return _faulty_entry(settings, file, problem, 0, fingerprint, digest)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    release_from_quarantine(settings, file.path)
+    return _read_entry(file, reading, fingerprint, digest)
+
+
+def _read_entry(file: LandingFile, reading: Reading, fingerprint: str, digest: str | None) -> FileEntry:
+    return FileEntry(
+        file=file.relative,
+        bytes=file.size,
+        mtime_ns=file.mtime_ns,
+        sha256=digest,
+        format=file.format,
+        encoding=reading.encoding,
+        rows=reading.rows,
+        bad_rows=reading.bad_rows,
+        status="read",
+        reason=None,
+        message=reading.message,
+        columns_unknown=reading.unknown,
+        columns_missing=reading.mapping.missing,
+        columns_mapped=reading.mapping.mapped,
+        contract=fingerprint,
+        ingested_at=_now(),
+    )
+
+
+def _faulty_entry(
+    settings: Settings, file: LandingFile, problem: FileProblem, rows: int, fingerprint: str, digest: str | None
+) -> FileEntry:
+    if problem.reason not in ("outside_landing", "not_a_file") and file.path.is_file():
+        try:
+            copy_to_quarantine(settings, file.path)
+        except OSError as error:
+            # What cannot be opened cannot be copied either; a full disk is another matter.
+            if is_disk_full(error):
+                raise
+    return FileEntry(
+        file=file.relative,
+        bytes=file.size,
+        mtime_ns=file.mtime_ns,
+        sha256=digest,
+        format=file.format,
+        encoding=None,
+        rows=rows,
+        bad_rows=0,
+        status="quarantined",
+        reason=problem.reason,
+        message=problem.message,
+        columns_unknown=[],
+        columns_missing=[],
+        columns_mapped={},
+        contract=fingerprint,
+        ingested_at=_now(),
+        source=file.source,
+        dataset=file.dataset,
+        delivery_date=file.delivery_date.isoformat() if file.delivery_date else None,
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds")

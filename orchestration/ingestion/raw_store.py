@@ -1,0 +1,273 @@
+"""The raw store on disk: one folder per source, dataset and delivery date with `data.parquet` and `manifest.json`.
+
+What belongs here: writing a partition so that a reader sees the old or the new one and never half of one, what a
+manifest remembers, and the views of schema `raw` over it all. What does not: reading delivered files (readers),
+deciding which (ingest).
+"""
+
+import errno
+import glob
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from data_quality.contract import Contract, load_contracts
+from orchestration.database import identifier, literal
+from orchestration.errors import UserError
+from orchestration.settings import Settings
+
+TECHNICAL_COLUMNS: dict[str, str] = {
+    "_extra": "map(varchar, varchar)",
+    "_row_error": "varchar",
+    "_raw": "varchar",
+    "_file": "varchar",
+    "_line": "bigint",
+    "_delivery_date": "date",
+}
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+_UNPLACED = "_unplaced"
+
+
+@dataclass
+class FileEntry:
+    """What is remembered of one delivered file."""
+
+    file: str
+    bytes: int
+    mtime_ns: int
+    sha256: str | None
+    format: str | None
+    encoding: str | None
+    rows: int
+    bad_rows: int
+    status: str
+    reason: str | None
+    message: str | None
+    columns_unknown: list[str]
+    columns_missing: list[str]
+    columns_mapped: dict[str, str]
+    contract: str
+    ingested_at: str
+    source: str | None = None
+    dataset: str | None = None
+    delivery_date: str | None = None
+
+
+@dataclass
+class Manifest:
+    """The files of one partition, by path below the landing zone."""
+
+    files: dict[str, FileEntry] = field(default_factory=dict)
+
+
+def partition_dir(settings: Settings, source: str, dataset: str, delivery_date: date) -> Path:
+    """Folder of one partition."""
+    return settings.raw_dir / source / dataset / f"delivery_date={delivery_date.isoformat()}"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a partition; empty where there is none.
+
+    Raises:
+        UserError: the manifest is damaged.
+    """
+    path = folder / "manifest.json"
+    try:
+        written = json.loads(path.read_text(encoding="utf-8"))
+        known = {f.name for f in fields(FileEntry)}
+        entries = [FileEntry(**{k: v for k, v in entry.items() if k in known}) for entry in written["files"]]
+    except FileNotFoundError:
+        return Manifest()
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"The manifest {path} is damaged ({error}). Delete the folder {folder}; the next refresh reads its "
+            "files from the landing zone again."
+        ) from error
+    return Manifest({entry.file: entry for entry in entries})
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write a manifest so that a reader sees the old or the new one."""
+    body = {"files": [asdict(manifest.files[name]) for name in sorted(manifest.files)]}
+    beside = folder / ".manifest.json.new"
+    with beside.open("w", encoding="utf-8") as stream:
+        json.dump(body, stream, ensure_ascii=False, indent=1)
+        stream.flush()
+        os.fsync(stream.fileno())
+    beside.replace(folder / "manifest.json")
+
+
+def recover(folder: Path) -> None:
+    """Finish or undo a replacement of `folder` that a crash interrupted."""
+    new, old = _beside(folder)
+    if old.exists():
+        if folder.exists():
+            shutil.rmtree(old)
+        else:
+            old.rename(folder)
+    if new.exists():
+        shutil.rmtree(new)
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """Give an empty folder to fill; on success it takes the place of `folder`, on failure nothing changes."""
+    recover(folder)
+    new, old = _beside(folder)
+    new.mkdir(parents=True)
+    try:
+        yield new
+        for path in new.iterdir():
+            _fsync(path)
+        _fsync(new)
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+        _fsync(folder.parent)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _beside(folder: Path) -> tuple[Path, Path]:
+    return folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def explaining_write_errors(settings: Settings, what: str) -> Iterator[None]:
+    """Turn a full or unwritable disk into a UserError that says what was being written and what stays."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"Writing {what} to {settings.warehouse} failed: {error.strerror or error}. Free disk space or check the "
+            "permissions (C360_WAREHOUSE), then run again; the published file and what was taken in before stay."
+        ) from error
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        raise UserError(
+            f"Writing {what} to {settings.warehouse} failed: {str(error).splitlines()[0]}. Free disk space (or raise "
+            "C360_MEMORY_LIMIT), then run again; the published file and what was taken in before stay."
+        ) from error
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Say whether an error is the fault of the disk written to, not of the file that is read."""
+    return error.errno in _DISK_FULL
+
+
+def copy_to_quarantine(settings: Settings, source: Path) -> None:
+    """Keep a copy of a file that could not be read; its path mirrors the landing zone."""
+    target = settings.quarantine_dir / source.relative_to(settings.landing)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def release_from_quarantine(settings: Settings, source: Path) -> None:
+    """Remove the copy of a file that could be read after all."""
+    target = settings.quarantine_dir / source.relative_to(settings.landing)
+    target.unlink(missing_ok=True)
+
+
+def unplaced_dir(settings: Settings) -> Path:
+    """Where files are remembered that belong to no dataset and delivery date."""
+    return settings.raw_dir / _UNPLACED
+
+
+def manifests(settings: Settings) -> Iterator[tuple[str | None, str | None, str | None, Manifest]]:
+    """Every manifest with its source, dataset and delivery date; the unplaced files come last, without."""
+    for folder in sorted(settings.raw_dir.glob("*/*/delivery_date=*")):
+        if not folder.name.startswith("."):
+            yield (
+                folder.parent.parent.name,
+                folder.parent.name,
+                folder.name.removeprefix("delivery_date="),
+                read_manifest(folder),
+            )
+    yield None, None, None, read_manifest(unplaced_dir(settings))
+
+
+_FILES_SCHEMA = pa.schema(
+    [
+        ("source", pa.string()),
+        ("dataset", pa.string()),
+        ("delivery_date", pa.date32()),
+        ("file", pa.string()),
+        ("sha256", pa.string()),
+        ("bytes", pa.int64()),
+        ("format", pa.string()),
+        ("encoding", pa.string()),
+        ("rows", pa.int64()),
+        ("bad_rows", pa.int64()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("message", pa.string()),
+        ("columns_unknown", pa.list_(pa.string())),
+        ("columns_missing", pa.list_(pa.string())),
+        ("columns_mapped", pa.map_(pa.string(), pa.string())),
+        ("ingested_at", pa.timestamp("us")),
+    ]
+)
+
+
+def refresh_raw_views(con: duckdb.DuckDBPyConnection, settings: Settings) -> int:
+    """Rebuild schema `raw` from the raw store alone: a view per contract and the table `raw.files`.
+
+    Returns:
+        The number of rows of `raw.files` (grain: delivered file).
+    """
+    for contract in load_contracts(settings.contracts_dir).values():
+        con.execute(
+            f"create or replace view raw.{identifier(contract.table)} as {_view_query(con, settings, contract)}"
+        )
+    rows: list[dict[str, Any]] = []
+    for source, dataset, delivered, manifest in manifests(settings):
+        for entry in manifest.files.values():
+            row = asdict(entry)
+            day = delivered or entry.delivery_date
+            row |= {
+                "source": source or entry.source,
+                "dataset": dataset or entry.dataset,
+                "delivery_date": date.fromisoformat(day) if day else None,
+                "columns_mapped": list(entry.columns_mapped.items()),
+                "ingested_at": datetime.fromisoformat(entry.ingested_at),
+            }
+            rows.append({name: row[name] for name in _FILES_SCHEMA.names})
+    table = pa.Table.from_pylist(rows, schema=_FILES_SCHEMA)
+    con.register("delivered_files", table)
+    con.execute("create or replace table raw.files as select * from delivered_files")
+    con.unregister("delivered_files")
+    return len(rows)
+
+
+def _view_query(con: duckdb.DuckDBPyConnection, settings: Settings, contract: Contract) -> str:
+    declared = {**dict.fromkeys(contract.columns, "varchar"), **TECHNICAL_COLUMNS}
+    folder = settings.raw_dir.resolve() / contract.source / contract.dataset
+    if not any(folder.glob("delivery_date=*/data.parquet")):
+        columns = ", ".join(f"null::{kind} as {identifier(name)}" for name, kind in declared.items())
+        return f"select {columns} where false"
+    pattern = f"{glob.escape(str(folder))}/delivery_date=*/data.parquet"
+    source = f"read_parquet({literal(pattern)}, union_by_name = true, hive_partitioning = false)"
+    stored = {row[0] for row in con.execute(f"describe select * from {source}").fetchall()}
+    columns = ", ".join(
+        # A column that joined the contract after the last delivery is in no file yet.
+        f"{identifier(name) if name in stored else f'null::{kind}'} as {identifier(name)}"
+        for name, kind in declared.items()
+    )
+    return f"select {columns} from {source}"
