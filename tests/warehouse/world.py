@@ -87,7 +87,13 @@ class World:
 
     def customer(self, customer_id: str, *, first_seen_at: str | None, **columns: Any) -> None:
         """Append a golden record."""
-        defaults = {"masked_name": "张*", "salutation": "张先生", "member_count": 0, "account_count": 0, "record_count": 1}
+        defaults = {
+            "masked_name": "张*",
+            "salutation": "张先生",
+            "member_count": 0,
+            "account_count": 0,
+            "record_count": 1,
+        }
         self.insert(
             "identity.customers",
             [{"customer_id": customer_id, "first_seen_at": first_seen_at, **defaults, **columns}],

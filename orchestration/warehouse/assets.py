@@ -1,0 +1,84 @@
+"""The warehouse as Dagster sees it: every dbt seed, model and test.
+
+What belongs here: calling dbt and passing on what it says. What does not: SQL (`models/`), dbt's
+arguments (`runner.py`), names (`translator.py`).
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DbtCliInvocation, DbtCliResource, dbt_assets
+
+from orchestration.as_of import business_day
+from orchestration.resources import Warehouse
+from orchestration.settings import Settings
+from orchestration.warehouse import runner
+from orchestration.warehouse.translator import WarehouseTranslator
+
+_ROW_COUNT = re.compile(r"^row_count (\S+) (\d+)$")
+
+_settings = Settings()
+_translator = WarehouseTranslator()
+
+
+@dbt_assets(
+    manifest=runner.prepare_manifest(_settings),
+    dagster_dbt_translator=_translator,
+    name="warehouse",
+)
+def dbt_models(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Any]:
+    """Build the selected seeds and models in dependency order, each followed by its tests."""
+    settings = warehouse.settings
+    target = runner.target_dir(settings)
+    target.mkdir(parents=True, exist_ok=True)
+    settings.temp_dir.mkdir(parents=True, exist_ok=True)
+    folder = str(runner.project_dir(settings))
+    with _exported(runner.environment(settings)):
+        dbt = DbtCliResource(
+            project_dir=folder, profiles_dir=folder, target_path=str(target), dbt_executable=runner.dbt_executable()
+        )
+        invocation = dbt.cli(runner.build_arguments(business_day(settings)), context=context, target_path=target)
+    yield from _with_row_counts(invocation, context)
+
+
+def _with_row_counts(invocation: DbtCliInvocation, context: dg.AssetExecutionContext) -> Iterator[Any]:
+    """Dagster events as dbt goes, each output with the row count its post-hook logged just before."""
+    counts: dict[str, int] = {}
+    for event in invocation.stream_raw_events():
+        found = _ROW_COUNT.match(event.raw_event["info"]["msg"])
+        if found:
+            counts[found.group(1)] = int(found.group(2))
+            continue
+        unique_id = event.raw_event["data"].get("node_info", {}).get("unique_id")
+        for dagster_event in event.to_default_asset_events(
+            manifest=invocation.manifest,
+            dagster_dbt_translator=_translator,
+            context=context,
+            target_path=invocation.target_path,
+        ):
+            if isinstance(dagster_event, dg.Output) and unique_id in counts:
+                yield dagster_event.with_metadata({**dagster_event.metadata, "dagster/row_count": counts[unique_id]})
+            else:
+                yield dagster_event
+
+
+@contextmanager
+def _exported(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables while dbt is started: dagster-dbt hands on the environment it finds."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+
+
+assets: list[dg.AssetsDefinition] = [dbt_models]
