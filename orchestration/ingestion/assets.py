@@ -35,7 +35,7 @@ def _metadata(results: list[PartitionResult]) -> dict[str, dg.MetadataValue]:
         "files_read_now": dg.MetadataValue.int(sum(result.files_read for result in results)),
         "files_quarantined": dg.MetadataValue.int(len(quarantined)),
         "quarantined_files": dg.MetadataValue.md(table if quarantined else "none"),
-        "seconds": dg.MetadataValue.float(round(sum(result.seconds for result in results), 3)),
+        "seconds": dg.MetadataValue.float(round(sum((result.seconds for result in results), 0.0), 3)),
     }
 
 
