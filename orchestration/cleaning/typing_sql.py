@@ -13,7 +13,7 @@ Times (`timestamp`), after folding; a date alone is midnight:
     dots                2024.1.5
     Chinese             2024年1月5日 9:30, 2024年1月5日9时30分15秒
     half days           2024-01-05 9:30 PM, 2024/1/5 下午9:30
-    compact             20240105, 20240105093000
+    compact             20240105, 20240105093000, 20240105 9:30
     Excel serial        45296.5: five digits before the point (1927 to 2173), 1900 system, wall-clock time
     Unix time           1704418200 (10 digits, seconds, fraction allowed), 1704418200123 (13 digits, milliseconds)
 Not read, because two readings are possible: day or month first (05/01/2024), two-digit years, 4- to 9-digit
@@ -174,12 +174,13 @@ def _from_words(text: str) -> str:
         chinese_date, r"^(\d{4})(?:/(\d{1,2})/(\d{1,2})|\.(\d{1,2})\.(\d{1,2}))( |[Tt]|$)", r"\1-\2\4-\3\5\6"
     )
     compact = _replace(with_dashes, r"^(\d{4})(\d{2})(\d{2})[Tt ](\d{2})(\d{2})(\d{2})$", r"\1-\2-\3 \4:\5:\6")
-    seconds = _replace(compact, r" (\d{1,2}) ?[时点] ?(\d{1,2}) ?分 ?(\d{1,2}) ?秒$", r" \1:0\2:0\3")
+    compact_day = _replace(compact, r"^(\d{4})(\d{2})(\d{2})(?:[Tt]| +)(\d{1,2}:)", r"\1-\2-\3 \4")
+    seconds = _replace(compact_day, r" (\d{1,2}) ?[时点] ?(\d{1,2}) ?分 ?(\d{1,2}) ?秒$", r" \1:0\2:0\3")
     minutes = _replace(seconds, r" (\d{1,2}) ?[时点] ?(\d{1,2}) ?分?$", r" \1:0\2")
     hours = _replace(minutes, r" (\d{1,2}) ?[时点]$", r" \1:00")
     two_digits = _replace(hours, r":0(\d{2})", r":\1", every=True)
     fraction = _replace(two_digits, r"(:\d{2}:\d{2})[.,](\d{1,6})\d{0,3}$", r"\1.\2")
-    blank = _replace(fraction, r"^(\d{4}-\d{1,2}-\d{1,2})(?:[Tt]| +)", r"\1 ")
+    blank = _replace(fraction, r"^(\d{4}-\d{1,2}-\d{1,2})(?:[Tt] ?| +)(\d)", r"\1 \2")
     return f"try_cast(regexp_extract(trim({blank}), {literal(f'^{_DATE}(?: {_CLOCK})?$')}) as timestamp)"
 
 
@@ -207,6 +208,7 @@ def _from_half_day(text: str) -> str:
     moment = _from_words(plain)
     afternoon = f"regexp_matches({text}, '下午|[Pp][Mm]')"
     return f"""case
+            when regexp_matches({text}, '{_HALF_DAY}.*{_HALF_DAY}') then null
             when {afternoon} then {moment} + to_hours(case when hour({moment}) < 12 then 12 else 0 end)
             when hour({moment}) < 12 then {moment}
             when hour({moment}) = 12 then {moment} - interval 12 hour end"""
