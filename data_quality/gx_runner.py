@@ -9,23 +9,27 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from data_quality.personal_data import scan_sql
+from data_quality.personal_data import declared_sql, scan_sql
 from data_quality.results import CheckResult, mask
-from data_quality.suite import Expectation, Suite
+from data_quality.suite import Expectation, Suite, personal_columns
 
 EXAMPLES = 5
 
 
-def run_suite(database: Path, suite: Suite, config: dict[str, Any] | None = None) -> list[CheckResult]:
+def run_suite(
+    database: Path, suite: Suite, config: dict[str, Any] | None = None, *, as_of: date | None = None
+) -> list[CheckResult]:
     """Check every expectation of a suite against a DuckDB file that nobody is writing to.
 
     Args:
         database: The file; it is opened read-only and closed again.
         suite: What to expect.
         config: DuckDB settings (`threads`, `memory_limit`, `temp_directory` …).
+        as_of: What `{as_of}` in a suite's SQL stands for.
 
     Returns:
         One result per expectation, in the order of the suite. An expectation whose table is missing or whose SQL
@@ -59,7 +63,7 @@ def run_suite(database: Path, suite: Suite, config: dict[str, Any] | None = None
             source = _data_source(url, arguments)
             for table, expectations in by_table.items():
                 started = time.perf_counter()
-                found = _validate(source, table, suite, expectations, columns)
+                found = _validate(source, table, suite, expectations, columns, as_of)
                 share = (time.perf_counter() - started) / len(expectations)
                 results.update({r.check: _with_seconds(r, share) for r in found})
     engine.dispose()
@@ -81,6 +85,7 @@ def _validate(
     suite: Suite,
     expectations: Sequence[Expectation],
     columns: Sequence[tuple[str, str, str, str]],
+    as_of: date | None,
 ) -> list[CheckResult]:
     """Validate the expectations of one table in one pass of Great Expectations."""
     import great_expectations as gx
@@ -90,7 +95,7 @@ def _validate(
     found: list[CheckResult] = []
     built: dict[str, tuple[Expectation, Any]] = {}
     for expectation in expectations:
-        native = _native(expectation, columns)
+        native = _native(expectation, columns, as_of)
         if native is None:
             found.append(_result(suite, expectation, 0, "no column to scan"))
         else:
@@ -114,7 +119,7 @@ def _validate(
     return found
 
 
-def _native(expectation: Expectation, columns: Sequence[tuple[str, str, str, str]]) -> Any | None:
+def _native(expectation: Expectation, columns: Sequence[tuple[str, str, str, str]], as_of: date | None) -> Any | None:
     """Build the Great Expectations object, or None where a scan has nothing to look at."""
     import great_expectations.expectations as gxe
 
@@ -125,10 +130,14 @@ def _native(expectation: Expectation, columns: Sequence[tuple[str, str, str, str
         "meta": {"name": expectation.name},
     }
     if expectation.type == "unexpected_rows":
-        return RowsThatBreakTheRule(unexpected_rows_query=_example_sql(expectation), **common)
+        return RowsThatBreakTheRule(unexpected_rows_query=_example_sql(expectation, as_of), **common)
     if expectation.type == "no_personal_data":
         schemas = set(expectation.arguments["schemas"])
-        sql = scan_sql([c for c in columns if c[0] in schemas], expectation.arguments["columns"])
+        within = [c for c in columns if c[0] in schemas]
+        if expectation.arguments["columns"] == "declared":
+            sql = declared_sql(within, personal_columns())
+        else:
+            sql = scan_sql(within, expectation.arguments["columns"])
         if sql is None:
             return None
         return RowsThatBreakTheRule(unexpected_rows_query=_summary_sql(sql), **common)
@@ -141,10 +150,12 @@ def _native(expectation: Expectation, columns: Sequence[tuple[str, str, str, str
 _BATCH = "/* {batch} */"
 
 
-def _example_sql(expectation: Expectation) -> str:
+def _example_sql(expectation: Expectation, as_of: date | None) -> str:
     """Wrap the suite's SQL: the number of rows it finds and a few keys, whatever it finds."""
     table = ".".join(f'"{part}"' for part in expectation.table.split("."))
-    sql = _escaped(str(expectation.arguments["sql"]).strip().rstrip(";").replace("{table}", table))
+    day = f"date '{as_of.isoformat()}'" if as_of else "cast(null as date)"
+    written = str(expectation.arguments["sql"]).strip().rstrip(";")
+    sql = _escaped(written.replace("{table}", table).replace("{as_of}", day))
     keys = ", ".join(f'"{k}"' for k in expectation.key)
     return (
         f"{_BATCH} with unexpected as materialized ({sql}) "

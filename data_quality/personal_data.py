@@ -5,7 +5,7 @@ What belongs here: reading the patterns and building the SQL of the scan. What d
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -95,6 +95,25 @@ def scan_sql(columns: Sequence[tuple[str, str, str, str]], column_class: ColumnC
             f"from (select {', '.join(counts)} from {_quoted(schema)}.{_quoted(table)})"
         )
     return f"select table_name, column_name, kind, row_count from ({' union all '.join(parts)}) where row_count > 0"
+
+
+def declared_sql(columns: Sequence[tuple[str, str, str, str]], personal: Collection[str]) -> str | None:
+    """SQL that returns `table_name, column_name, kind, row_count` for each column that a contract declares personal.
+
+    Args:
+        columns: Schema, table, column and type of every column of the tables to look at.
+        personal: Names of columns that hold personal data.
+
+    Returns:
+        One statement, or None where no column has such a name.
+    """
+    named = [(schema, table, column) for schema, table, column, _ in columns if column in personal]
+    parts = [
+        f"select {_literal(f'{schema}.{table}')} as table_name, {_literal(column)} as column_name, 'declared' as kind, "
+        f"count({_quoted(column)}) as row_count from {_quoted(schema)}.{_quoted(table)}"
+        for schema, table, column in named
+    ]
+    return f"select * from ({' union all '.join(parts)}) where row_count > 0" if parts else None
 
 
 def _quoted(name: str) -> str:

@@ -28,7 +28,8 @@ class Expectation(BaseModel):
     table: TableName
     type: str = Field(
         description="A Great Expectations type (`expect_…`), `unexpected_rows` (SQL that returns the rows that break "
-        "it) or `no_personal_data` (a scan of every text column of the schemas)."
+        "it; `{table}` and `{as_of}` are filled in) or `no_personal_data` (a look at every column of the schemas: at "
+        "`text` or `identifier` values, or for columns that a contract has `declared` personal)."
     )
     arguments: dict[str, Any] = Field(default_factory=dict)
     key: list[str] = Field(default_factory=list, description="Columns that name a row in the (masked) examples.")
@@ -45,8 +46,11 @@ class Expectation(BaseModel):
             if not self.key:
                 raise ValueError(f"{self.name}: name the `key` columns that the SQL returns")
         elif self.type == "no_personal_data":
-            if not self.arguments.get("schemas") or self.arguments.get("columns") not in ("text", "identifier"):
-                raise ValueError(f"{self.name}: give `arguments.schemas` and `arguments.columns` (text or identifier)")
+            classes = ("text", "identifier", "declared")
+            if not self.arguments.get("schemas") or self.arguments.get("columns") not in classes:
+                raise ValueError(
+                    f"{self.name}: give `arguments.schemas` and `arguments.columns` ({', '.join(classes)})"
+                )
         elif not self.type.startswith("expect_"):
             raise ValueError(f"{self.name}: {self.type!r} is no type of expectation")
         personal = sorted(set(self.key) & personal_columns())

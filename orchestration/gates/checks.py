@@ -7,6 +7,7 @@ import dagster as dg
 
 from data_quality.results import CheckResult
 from data_quality.suite import Expectation, Suite, load_suites
+from orchestration.as_of import business_day
 from orchestration.gates.gate import check_stage
 from orchestration.resources import Warehouse
 
@@ -59,7 +60,8 @@ def _gate(suite: Suite) -> dg.AssetChecksDefinition:
 
     @dg.multi_asset_check(name=f"{suite.stage}_gate", specs=check_specs(suite), description=suite.description)
     def gate(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
-        for result in check_stage(warehouse.settings, suite, context.run.run_id):
+        settings = warehouse.settings
+        for result in check_stage(settings, suite, context.run.run_id, as_of=business_day(settings)):
             yield check_outcome(suite, result)
 
     return gate

@@ -4,7 +4,7 @@ What belongs here: opening the database for a suite and storing the results. Wha
 (`data_quality/suites`), and how Dagster shows it (`checks.py`).
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,9 @@ from orchestration.gates.store import append_results
 from orchestration.settings import Settings
 
 
-def check_stage(settings: Settings, suite: Suite, run_id: str, *, file: Path | None = None) -> list[CheckResult]:
+def check_stage(
+    settings: Settings, suite: Suite, run_id: str, *, as_of: date, file: Path | None = None
+) -> list[CheckResult]:
     """Check one stage and append the results to `quality.check_results`.
 
     No other connection of this process may have the working database open.
@@ -25,6 +27,7 @@ def check_stage(settings: Settings, suite: Suite, run_id: str, *, file: Path | N
         settings: Names the working database.
         suite: What must be true.
         run_id: The Dagster run the results belong to.
+        as_of: The business day the tables were evaluated at.
         file: Check this DuckDB file rather than the working database (a version that has just been built).
 
     Returns:
@@ -33,7 +36,7 @@ def check_stage(settings: Settings, suite: Suite, run_id: str, *, file: Path | N
     with database.connect(settings):
         # Waits for nothing, but reports a warehouse that another process holds in words a person can act on.
         pass
-    results = run_suite(file or settings.database, suite, engine_config(settings))
+    results = run_suite(file or settings.database, suite, engine_config(settings), as_of=as_of)
     checked_at = datetime.now(ZoneInfo(settings.timezone)).replace(tzinfo=None)
     with database.connect(settings) as connection:
         append_results(connection, run_id=run_id, stage=suite.stage, checked_at=checked_at, results=results)

@@ -92,7 +92,7 @@ def publish(
                 storage_version=STORAGE_VERSION,
             )
             doing = "checking the file as built"
-            results = _audit(settings, suites[AUDIT], folder / FILE_NAME, rows, run_id, on_audit)
+            results = _audit(settings, suites[AUDIT], folder / FILE_NAME, rows, run_id, as_of, on_audit)
             _refuse_unless_audited(settings, results)
             if sha256_of(folder / FILE_NAME) != manifest.sha256:
                 raise RuntimeError(f"The file of version {version_id} changed while it was checked.")
@@ -137,10 +137,11 @@ def _audit(
     file: Path,
     rows: dict[str, int],
     run_id: str,
+    as_of: date,
     on_audit: OnAudit | None,
 ) -> list[CheckResult]:
     """Check the built file: its own suite, and row by row count against the working database."""
-    results = check_stage(settings, suite, run_id, file=file)
+    results = check_stage(settings, suite, run_id, as_of=as_of, file=file)
     if on_audit:
         on_audit(suite, results)
     with duckdb.connect(str(file), read_only=True) as built:

@@ -9,10 +9,12 @@ select 'pos' as source, 'members' as dataset, date '2026-06-29' as delivery_date
 
 create table clean.pos_members as select 'M1' as record_key, 'M1' as member_id, '13812345678' as phone;
 create table clean.pos_sales as
-select 'T1|1' as record_key, 'T1' as ticket_id, 1::bigint as line_no, 'M1' as member_id, 100.00::decimal(18, 4) as amount;
+select 'T1|1' as record_key, 'T1' as ticket_id, 1::bigint as line_no, 'M1' as member_id,
+       timestamp '2026-06-28 10:00:00' as sold_at, 100.00::decimal(18, 4) as amount;
 create table clean.ecommerce_customers as select 'A1' as record_key, 'A1' as account_id;
 create table clean.ecommerce_orders as
-select 'O1|1' as record_key, 'O1' as order_id, 1::bigint as line_no, null::varchar as account_id, 50.00::decimal(18, 4) as amount;
+select 'O1|1' as record_key, 'O1' as order_id, 1::bigint as line_no, null::varchar as account_id,
+       timestamp '2026-06-29 10:00:00' as ordered_at, 50.00::decimal(18, 4) as amount;
 create table clean.ecommerce_events (event_id varchar);
 create table clean.call_center_cases as select 'C1' as record_key, 'C1' as case_id;
 create table clean.call_center_surveys (survey_id varchar);
@@ -27,8 +29,9 @@ select * from (values
 ) as x(source, record_key, customer_id, matched_by, confidence, since);
 create table identity.customers as
 select * from (values
-    ('c1', '张伟', '张*', '13812345678', 1, 0), ('c2', '李娜', '李*', null, 0, 1)
-) as c(customer_id, name, masked_name, phone, member_count, account_count);
+    ('c1', '张伟', '张*', '张先生', '13812345678', 1, 0, timestamp '2026-06-01 10:00:00'),
+    ('c2', '李娜', '李*', '李女士', null, 0, 1, null)
+) as c(customer_id, name, masked_name, salutation, phone, member_count, account_count, first_seen_at);
 create table identity.records as select 'pos.members' as source, 'M1' as record_key, '13812345678' as phone;
 create table identity.links as
 select 'pos.members' as left_source, 'M1' as left_record_key, 'call_center.cases' as right_source, 'C1' as right_record_key,
@@ -38,10 +41,14 @@ create table identity.review_queue (left_source varchar, left_record_key varchar
     right_record_key varchar, match_weight double, match_probability double, agree varchar[], differ varchar[]);
 
 create table quality.deliveries as
-select 'pos' as source, 'members' as dataset, date '2026-06-29' as delivery_date, 1 as files, 0 as files_quarantined,
-       2 as rows_received, 1 as rows_loaded, 0 as rows_superseded, 0 as rows_repeated, 1 as rows_quarantined,
-       0::decimal(38, 4) as amount_received, 0::decimal(38, 4) as amount_loaded, 0::decimal(38, 4) as amount_superseded,
-       0::decimal(38, 4) as amount_repeated, 0::decimal(38, 4) as amount_quarantined;
+select source, dataset, date '2026-06-29' as delivery_date, 1 as files, 0 as files_quarantined,
+       loaded + bad as rows_received, loaded as rows_loaded, 0 as rows_superseded, 0 as rows_repeated, bad as rows_quarantined,
+       amount::decimal(38, 4) as amount_received, amount::decimal(38, 4) as amount_loaded,
+       0::decimal(38, 4) as amount_superseded, 0::decimal(38, 4) as amount_repeated, 0::decimal(38, 4) as amount_quarantined
+from (values
+    ('pos', 'members', 1, 1, 0), ('pos', 'sales', 1, 0, 100), ('ecommerce', 'customers', 1, 0, 0),
+    ('ecommerce', 'orders', 1, 0, 50), ('call_center', 'cases', 1, 0, 0)
+) as d(source, dataset, loaded, bad, amount);
 create table quality.quarantine as
 select 'pos' as source, 'members' as dataset, date '2026-06-29' as delivery_date, 'pos/2026-06-29/members.csv' as file,
        3::bigint as line_number, 'row' as level, ['missing_value:member_id'] as reasons,
@@ -49,12 +56,13 @@ select 'pos' as source, 'members' as dataset, date '2026-06-29' as delivery_date
 
 create table marts.customer_360 as
 select * from (values
-    ('c2', '李*', '李女士', '010****5678', 0.00::decimal(18, 2)), ('c1', '张*', '张先生', '138****5678', 100.00)
-) as c(customer_id, display_name, salutation, masked_phone, net_revenue);
+    ('c2', '李*', '李女士', '010****5678', 0.00::decimal(18, 2), date '2026-06-30'),
+    ('c1', '张*', '张先生', '138****5678', 100.00, date '2026-06-30')
+) as c(customer_id, display_name, salutation, masked_phone, net_revenue, as_of);
 comment on table marts.customer_360 is 'One row per customer.';
 comment on column marts.customer_360.net_revenue is 'Yuan, after refunds.';
 create table marts.fct_sales as
 select * from (values
-    ('T1|1', 'c1', timestamp '2026-06-28 10:00:00', 'shop', 100.00::decimal(18, 4)),
-    ('O1|1', null, timestamp '2026-06-29 10:00:00', 'web', 50.00)
-) as f(sales_line_key, customer_id, sold_at, channel, amount);
+    ('pos|T1|1', 'pos', 'c1', timestamp '2026-06-28 10:00:00', 'store', 100.00::decimal(18, 4)),
+    ('ecommerce|O1|1', 'ecommerce', null, timestamp '2026-06-29 10:00:00', 'web', 50.00)
+) as f(sale_line_id, source, customer_id, purchased_at, channel, amount);
