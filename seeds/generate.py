@@ -21,7 +21,7 @@ from seeds.generator.deliveries import STATUSES, Delivered, deliver, faults_of
 from seeds.generator.files import plan_for, write_file
 from seeds.generator.people import People, language_of, make_people, true_names
 from seeds.generator.tables import Column, Table, coded, identifiers
-from seeds.generator.vocabulary import Profile, load_profile
+from seeds.generator.vocabulary import Bools, Profile, load_profile
 from seeds.generator.world import World, make_world
 
 HISTORY_DAYS = 730
@@ -126,7 +126,7 @@ def generate(
     truth.mkdir(parents=True, exist_ok=True)
     files: list[dict[str, object]] = []
     counts: list[dict[str, object]] = []
-    loaded: dict[str, tuple[Column, Delivered]] = {}
+    loaded: dict[str, tuple[Column, Delivered, Bools]] = {}
     with duckdb.connect() as connection:
         connection.execute("set preserve_insertion_order = true")
         for name in list(world.tables):
@@ -136,7 +136,7 @@ def generate(
             files += _write_table(connection, target, table, delivered, noise, first_delivery, days)
             counts += _count(table, delivered, first_delivery, days)
             if name in RECORD_KEYS:
-                loaded[name] = (table.columns[RECORD_KEYS[name][1]], delivered)
+                loaded[name] = (table.columns[RECORD_KEYS[name][1]], delivered, table.identified())
     say("truth")
     _summarise(summary, files, counts, world)
     _write_truth(truth, world, who, loaded, files, counts)
@@ -288,18 +288,20 @@ def _write_truth(
     truth: Path,
     world: World,
     people: People,
-    loaded: dict[str, tuple[Column, Delivered]],
+    loaded: dict[str, tuple[Column, Delivered, Bools]],
     files: list[dict[str, object]],
     counts: list[dict[str, object]],
 ) -> None:
     """Write `records`, `people`, `deliveries` and the list of files."""
     labels = identifiers("P", np.arange(1, len(people) + 1), 8)
     tables: list[pa.Table] = []
-    for name, (column, delivered) in sorted(loaded.items()):
+    for name, (column, delivered, identified) in sorted(loaded.items()):
         source = RECORD_KEYS[name][0]
         numbers, person = world.records[source]
         good = np.zeros(int(column.values.max(initial=0)) + 2, bool)
         good[column.values[delivered.loaded]] = True
+        named = np.zeros(len(good), bool)
+        named[column.values[identified]] = True
         tables.append(
             pa.table(
                 {
@@ -307,6 +309,7 @@ def _write_truth(
                     "record_key": identifiers(column.prefix, numbers, column.width).take(np.arange(len(person))),
                     "person_id": labels.take(person),
                     "loaded": pa.array(good[numbers]),
+                    "identified": pa.array(named[numbers]),
                 }
             )
         )

@@ -38,6 +38,14 @@ class Column:
             return pc.binary_join_element_wise(self.prefix, digits, "")
         return picked if self.words is None else self.words.take(picked)
 
+    def present(self) -> Bools:
+        """Which rows hold a value."""
+        here = np.ones(len(self.values), bool) if self.missing is None else ~self.missing
+        if self.words is not None and self.words.null_count:
+            valid = self.words.is_valid().to_numpy(zero_copy_only=False)
+            here = here & valid[np.maximum(self.values, 0)]
+        return here
+
 
 def coded(words: pa.Array | list[str], codes: Ints) -> Column:
     """Text by code into a word list; a negative code is missing."""
@@ -78,3 +86,12 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.born)
+
+    def identified(self) -> Bools:
+        """Which rows name someone by a member, account, case or number of their own; a bare name names nobody."""
+        named = np.zeros(len(self), bool)
+        names = {"member_id", "account_id"} | ({"case_id"} if self.name == "call_center_surveys" else set())
+        for name, column in self.columns.items():
+            if name.endswith("phone") or name in names:
+                named |= column.present()
+        return named

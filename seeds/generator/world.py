@@ -637,7 +637,8 @@ def _orders_table(
     status = np.where(waiting, np.where((last_day - day >= 2) & (fate == 0), 1, 0), np.array([2, 3, 4])[fate])
     settled = np.where(waiting, day, settled)
     states = ["paid", "shipped", "completed", "refunded", "cancelled"]
-    gift = chance(rng, count, numbers["gift_share"])
+    # A guest order has no other name than the receiver's, so truth would be unfair to call a gift the buyer's.
+    gift = chance(rng, count, numbers["gift_share"]) & (account >= 0)
     receiver = np.where(gift, people.head[who], who)
     receiver_number = numbers_at(people, receiver, day, rng, world.planted, "ecommerce_orders")
     names = write_names(people, receiver, rng, world.planted, "ecommerce_orders")
