@@ -12,7 +12,7 @@ import duckdb
 from splink import DuckDBAPI
 from splink.clustering import cluster_pairwise_predictions_at_threshold
 
-from orchestration.identity.comparison import AGREEING, DISAGREEING, LEVELS, compare_pairs, evidence_map
+from orchestration.identity.comparison import AGREEING, DISAGREEING, FIELDS, compare_pairs, evidence_map
 from orchestration.identity.policy import IdentityPolicy
 
 # A name, a town and a sex are shared by many: a score needs something that is one person's own. At a shared
@@ -20,8 +20,8 @@ from orchestration.identity.policy import IdentityPolicy
 _CORROBORATED = """
 (
     birthday in ('same', 'close') or email in ('same', 'same_mailbox_name', 'close')
-    or name not in ('compatible', 'unknown')
-    and (phone in ('same', 'close') or address in ('same_door', 'same_road'))
+    or name in ('same', 'same_sound') and (phone in ('same', 'close') or address in ('same_door', 'same_road'))
+    or both_latin and name in ('close', 'part') and (phone = 'same' or address = 'same_door')
 )
 """
 
@@ -67,11 +67,11 @@ def cluster_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolic
     clusters, ambiguous records, the largest cluster.
     """
     connection.execute("create or replace temp table scored_only as select l, r from scored_pairs")
-    compare_pairs(connection, "scored_only", "scored_evidence")
+    compare_pairs(connection, policy, "scored_only", "scored_evidence")
     connection.execute(_ACCEPTED, {"match_probability": policy.limit("match_probability")})
     _components(connection)
     connection.execute(_SUSPECTS, {"max_cluster_records": policy.limit("max_cluster_records")})
-    cut = _take_apart(connection, int(policy.limit("max_cluster_records")))
+    cut = _take_apart(connection, policy, int(policy.limit("max_cluster_records")))
     connection.execute(
         """
         delete from accepted where rowid in (
@@ -83,7 +83,7 @@ def cluster_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolic
         """
     )
     ambiguous = _attach(connection, policy)
-    _write_links(connection)
+    _write_links(connection, policy)
     _write_clusters(connection)
     _write_review(connection, policy)
     row = connection.execute(
@@ -137,7 +137,7 @@ def _components(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _take_apart(connection: duckdb.DuckDBPyConnection, largest: int) -> int:
+def _take_apart(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, largest: int) -> int:
     """Rebuild the suspect clusters link by link, the surest first, never joining records that contradict.
 
     Returns the number of links that were given up. They go to the review queue as temporary table `cut_links`.
@@ -154,7 +154,7 @@ def _take_apart(connection: duckdb.DuckDBPyConnection, largest: int) -> int:
             and l.cluster not in (select cluster from clusters group by cluster having count(*) > 2000)
         """
     )
-    compare_pairs(connection, "suspect_pairs", "suspect_evidence")
+    compare_pairs(connection, policy, "suspect_pairs", "suspect_evidence")
     conflicts: dict[int, set[int]] = defaultdict(set)
     for left, right in connection.execute("select l, r from suspect_evidence where contradicted").fetchall():
         conflicts[left].add(right)
@@ -230,7 +230,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> in
     return int(row[0]) if row else 0
 
 
-def _met(connection: duckdb.DuckDBPyConnection, orphan: str, targets: tuple[str, ...]) -> None:
+def _met(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, orphan: str, targets: tuple[str, ...]) -> None:
     """Write `met_evidence`: the records of clusters that meet at a number, compared pair by pair.
 
     `l, orphan` are a record and its cluster with so much of a name (`full`, `part`, `none`); `r, target`
@@ -269,7 +269,7 @@ def _met(connection: duckdb.DuckDBPyConnection, orphan: str, targets: tuple[str,
         inner join clusters as t on t.cluster = m.target
         """
     )
-    compare_pairs(connection, "met_pairs", "met_levels")
+    compare_pairs(connection, policy, "met_pairs", "met_levels")
     connection.execute(
         "create or replace temp table met_evidence as "
         "select p.orphan, p.target, e.* from met_levels as e inner join met_pairs as p using (l, r)"
@@ -282,17 +282,23 @@ def _attach_to(
     """Attach each orphan cluster to the only target cluster at its numbers that does not contradict it."""
     if rule not in policy.confidences:
         return
-    _met(connection, orphan, targets)
+    _met(connection, policy, orphan, targets)
     connection.execute(
         """
         create or replace temp table options as
         with judged as (
-            select orphan, target, arg_min(l, (phone <> 'same', l)) as l, arg_min(r, (phone <> 'same', l, r)) as r
+            select
+                orphan, target,
+                arg_min(l, (phone <> 'same', l)) as l, arg_min(r, (phone <> 'same', l, r)) as r,
+                min(case name when 'same' then 0 when 'same_sound' then 0 when 'compatible' then 1 else 2 end)
+                    as distance
             from met_evidence
             group by orphan, target
             having not bool_or(contradicted)
         )
-        select *, count(*) over (partition by orphan) as choices from judged
+        -- Who bears the name stands before whom nothing but the number speaks for.
+        select *, count(*) over (partition by orphan) as choices
+        from (select * from judged qualify rank() over (partition by orphan order by distance) = 1)
         """
     )
     connection.execute(
@@ -322,7 +328,7 @@ def _join_among(connection: duckdb.DuckDBPyConnection, orphan: str, rule: str, p
     """
     if rule not in policy.confidences:
         return
-    _met(connection, orphan, (orphan,))
+    _met(connection, policy, orphan, (orphan,))
     connection.execute(
         """
         create or replace temp table meetings as
@@ -381,7 +387,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Iterable[tu
     connection.execute(f"insert into {table} select {placeholders}", [list(c) for c in columns])
 
 
-def _write_links(connection: duckdb.DuckDBPyConnection) -> None:
+def _write_links(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> None:
     """Write `identity.links` from accepted pairs, attached records and owned mentions."""
     connection.execute(
         """
@@ -395,7 +401,7 @@ def _write_links(connection: duckdb.DuckDBPyConnection) -> None:
         create or replace temp table attached_pairs as select distinct l, r from attached;
         """
     )
-    compare_pairs(connection, "attached_pairs", "attached_levels")
+    compare_pairs(connection, policy, "attached_pairs", "attached_levels")
     connection.execute(
         f"""
         create or replace table identity.links as
@@ -477,8 +483,8 @@ def _write_clusters(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _write_review(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> None:
     """Write `identity.review_queue`: pairs that speak for one person and were not joined."""
-    agree = ", ".join(f"case when v.{f} in {AGREEING} then '{f}' end" for f in LEVELS)
-    differ = ", ".join(f"case when v.{f} in {DISAGREEING} then '{f}' end" for f in LEVELS)
+    agree = ", ".join(f"case when v.{f} in {AGREEING} then '{f}' end" for f in FIELDS)
+    differ = ", ".join(f"case when v.{f} in {DISAGREEING} then '{f}' end" for f in FIELDS)
     connection.execute(
         """
         create or replace temp table doubtful as
@@ -498,7 +504,7 @@ def _write_review(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy)
         )
         """
     )
-    compare_pairs(connection, "doubtful", "doubtful_levels")
+    compare_pairs(connection, policy, "doubtful", "doubtful_levels")
     connection.execute(
         f"""
         create or replace table identity.review_queue as

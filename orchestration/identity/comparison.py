@@ -6,6 +6,8 @@ scores, the clusters and the explanations. What does not: how much a level weigh
 
 import duckdb
 
+from orchestration.identity.policy import IdentityPolicy
+
 # Chinese names are compared whole: one different character is another person unless it sounds the same.
 # Latin names are compared by similarity, order of the parts and initials.
 _NAME_LEVEL = """
@@ -17,24 +19,34 @@ case
             when (l.name_kind = 'latin' or r.name_kind = 'latin') and l.sound_key = r.sound_key then 'same_sound'
             when l.name_kind = 'latin' and r.name_kind = 'latin' then
                 case
-                    when jaro_winkler_similarity(l.name_key, r.name_key) >= 0.92 then 'close'
+                    when jaro_winkler_similarity(l.name_key, r.name_key) >= {similar_name} then 'close'
                     when l.surname_sound = r.surname_sound
                         and least(length(l.given_sound), length(r.given_sound)) <= 1
                         and left(l.given_sound, 1) = left(r.given_sound, 1) then 'close'
-                    when jaro_winkler_similarity(l.surname_sound, r.surname_sound) >= 0.88
-                        and jaro_winkler_similarity(l.given_sound, r.given_sound) >= 0.88 then 'close'
-                    when jaro_winkler_similarity(l.surname_sound, r.given_sound) >= 0.88
-                        and jaro_winkler_similarity(l.given_sound, r.surname_sound) >= 0.88 then 'close'
-                    when jaro_winkler_similarity(l.surname_sound, r.surname_sound) >= 0.92
-                        or jaro_winkler_similarity(l.given_sound, r.given_sound) >= 0.92
+                    when jaro_winkler_similarity(l.surname_sound, r.surname_sound) >= {similar_name_part}
+                        and jaro_winkler_similarity(l.given_sound, r.given_sound) >= {similar_name_part} then 'close'
+                    when jaro_winkler_similarity(l.surname_sound, r.given_sound) >= {similar_name_part}
+                        and jaro_winkler_similarity(l.given_sound, r.surname_sound) >= {similar_name_part} then 'close'
+                    when jaro_winkler_similarity(l.surname_sound, r.surname_sound) >= {similar_name}
+                        or jaro_winkler_similarity(l.given_sound, r.given_sound) >= {similar_name}
                         then 'part'
                     else 'different'
                 end
-            when l.name_kind = 'latin' or r.name_kind = 'latin' then 'different'
+            -- A Chinese surname with an English given name may be anyone of that surname.
+            when l.name_kind = 'latin' then
+                case when starts_with(r.pinyin_key, l.surname_sound) then 'compatible' else 'different' end
+            when r.name_kind = 'latin' then
+                case when starts_with(l.pinyin_key, r.surname_sound) then 'compatible' else 'different' end
             when least(length(l.name_key), length(r.name_key)) >= 3
                 and levenshtein(l.name_key, r.name_key) <= 1 then 'close'
             else 'different'
         end
+    -- Written in pinyin without a space, as in a user name.
+    when l.pinyin_key = r.pinyin_key and (l.name_key is not null or r.name_key is not null) then 'same_sound'
+    when l.name_kind = 'masked' and r.name_kind = 'full' then
+        case when regexp_matches(r.name_key, l.name_pattern) then 'compatible' else 'different' end
+    when r.name_kind = 'masked' and l.name_kind = 'full' then
+        case when regexp_matches(l.name_key, r.name_pattern) then 'compatible' else 'different' end
     when coalesce(l.surname, l.given_name) is null or coalesce(r.surname, r.given_name) is null then 'unknown'
     when l.name_kind = 'latin' and r.name_kind = 'latin' then
         case
@@ -77,7 +89,7 @@ case
     when l.email is null or r.email is null then 'unknown'
     when l.email = r.email then 'same'
     when l.email_local = r.email_local then 'same_mailbox_name'
-    when jaro_winkler_similarity(l.email_local, r.email_local) >= 0.93 then 'close'
+    when jaro_winkler_similarity(l.email_local, r.email_local) >= {similar_mailbox} then 'close'
     else 'different'
 end
 """
@@ -93,17 +105,25 @@ end
 
 _ADDRESS_LEVEL = """
 case
-    when l.address_key is not null and l.address_key = r.address_key and l.road is not null then 'same_door'
-    when l.road is not null and l.road = r.road
-        and (l.road_number = r.road_number or l.building = r.building) then 'same_road'
-    when l.district is not null and l.district = r.district and l.city = r.city then 'same_district'
+    when l.city <> r.city then 'different'
+    when l.road is not null and l.road = r.road then
+        case
+            when coalesce(l.road_number <> r.road_number, false) or coalesce(l.building <> r.building, false)
+                or coalesce(l.room <> r.room, false) then 'same_district'
+            when (l.road_number = r.road_number)::integer + coalesce((l.building = r.building)::integer, 0)
+                + coalesce((l.room = r.room)::integer, 0) >= 2 then 'same_door'
+            when l.room = r.room and l.building = r.building then 'same_door'
+            when l.road_number = r.road_number then 'same_road'
+            else 'same_district'
+        end
+    when l.address_key is not null and l.address_key = r.address_key then 'same_road'
+    when l.district is not null and l.district = r.district then 'same_district'
     when l.city is null or r.city is null then 'unknown'
-    when l.city = r.city then 'same_city'
-    else 'different'
+    else 'same_city'
 end
 """
 
-LEVELS = {
+_LEVELS = {
     "name": _NAME_LEVEL,
     "birthday": _BIRTHDAY_LEVEL,
     "gender": _GENDER_LEVEL,
@@ -115,7 +135,9 @@ LEVELS = {
     "unionid": "case when l.unionid is null or r.unionid is null then 'unknown' "
     "when l.unionid = r.unionid then 'same' else 'different' end",
 }
-"""Field to the SQL that gives its level of agreement between rows `l` and `r` of `identity.records`."""
+
+FIELDS = tuple(_LEVELS)
+"""The compared fields, in the order of evidence."""
 
 AGREEING = ("same", "same_sound", "same_door", "close", "compatible", "same_mailbox_name", "same_road")
 """Levels that speak for one person."""
@@ -129,8 +151,6 @@ CONTRADICTED = """
     or gender = 'title_conflict'
     or (gender = 'title_against_record' and name not in ('same', 'same_sound'))
     or (birthday in ('different', 'same_year') and id_card <> 'same')
-    or (name = 'close' and phone = 'same' and both_chinese and email <> 'same' and unionid <> 'same'
-        and (birthday <> 'same' or gender = 'different'))
     or (name = 'part' and birthday not in ('same', 'close'))
     or (name = 'different' and not (both_latin and birthday = 'same' and (email = 'same' or unionid = 'same')))
 )
@@ -138,13 +158,19 @@ CONTRADICTED = """
 """SQL over the levels: these two records are two people, whatever else agrees."""
 
 
-def compare_pairs(connection: duckdb.DuckDBPyConnection, pairs: str, into: str) -> None:
+def field_levels(policy: IdentityPolicy) -> dict[str, str]:
+    """Field to the SQL that gives its level of agreement between rows `l` and `r` of `subjects`."""
+    limits = {name: policy.limit(name) for name in ("similar_name", "similar_name_part", "similar_mailbox")}
+    return {field: sql.format(**limits) for field, sql in _LEVELS.items()}
+
+
+def compare_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, pairs: str, into: str) -> None:
     """Write temporary table `into`: the pairs `(l, r)` of record ids with one level per field.
 
-    Columns: `l, r`, one level for each key of `LEVELS`, `both_latin`, `both_chinese` and `contradicted`.
+    Columns: `l, r`, one level for each one of `FIELDS`, `both_latin`, `both_chinese` and `contradicted`.
     Grain: one row per row of `pairs`, whose table must hold distinct pairs.
     """
-    levels = ",\n".join(f"{sql} as {field}" for field, sql in LEVELS.items())
+    levels = ",\n".join(f"{sql} as {field}" for field, sql in field_levels(policy).items())
     connection.execute(
         f"""
         create or replace temp table {into} as
@@ -164,8 +190,8 @@ def compare_pairs(connection: duckdb.DuckDBPyConnection, pairs: str, into: str) 
 
 def evidence_map(alias: str) -> str:
     """SQL map from field to level for the fields that both records fill in."""
-    fields = ", ".join(f"'{f}'" for f in LEVELS)
-    values = ", ".join(f"{alias}.{f}" for f in LEVELS)
+    fields = ", ".join(f"'{f}'" for f in FIELDS)
+    values = ", ".join(f"{alias}.{f}" for f in FIELDS)
     return (
         "map_from_entries(list_filter(list_transform(list_zip("
         f"[{fields}], [{values}]), lambda x: {{'k': x[1], 'v': x[2]}}), lambda x: x.v <> 'unknown'))"

@@ -109,6 +109,7 @@ filled as (
         coalesce(r.sound_key, d.named.sound_key) as sound_key,
         coalesce(r.surname_sound, d.named.surname_sound) as surname_sound,
         coalesce(r.given_sound, d.named.given_sound) as given_sound,
+        r.name_pattern,
         r.title_gender,
         r.gender,
         case when b.value is null then r.birthday end as birthday,
@@ -180,7 +181,10 @@ decided as (
             when n.l is not null then 'names_both'
             when email = 'same' then 'email'
             when phone = 'same' and name = 'same_sound' then 'phone_same_sound'
-            when phone = 'same' and name in ('close', 'part') then 'phone_close_name'
+            -- One different character is a sibling rather than a slip unless the birthday says otherwise.
+            when phone = 'same' and name in ('close', 'part')
+                and (both_latin or birthday = 'same' and gender <> 'different')
+                then 'phone_close_name'
         end as rule
     from strong_evidence as c
     left join named_both as n using (l, r)
@@ -207,5 +211,5 @@ def link_by_identifiers(connection: duckdb.DuckDBPyConnection, policy: IdentityP
     connection.execute(_OVER_SHARED, {name: policy.limit(name) for name in names})
     connection.execute(_SUBJECTS)
     connection.execute(_STRONG_PAIRS)
-    compare_pairs(connection, "strong_pairs", "strong_evidence")
+    compare_pairs(connection, policy, "strong_pairs", "strong_evidence")
     connection.execute(_STRONG_LINKS)

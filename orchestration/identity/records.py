@@ -182,8 +182,10 @@ select
             regexp_replace(lower(strip_accents(coalesce(nullif(n.pinyin_key, ''), n.name_key))), '[^a-z]', '', 'g'), ''
         )), '')
     end as sound_key,
-    lower(strip_accents(n.surname)) as surname_sound,
-    lower(strip_accents(n.given_name)) as given_sound,
+    regexp_replace(lower(strip_accents(n.surname)), '[. ''-]', '', 'g') as surname_sound,
+    regexp_replace(lower(strip_accents(n.given_name)), '[. ''-]', '', 'g') as given_sound,
+    case when n.kind = 'masked' then '^' || regexp_replace(n.display_name, '[*]+', '.+', 'g') || '$' end
+        as name_pattern,
     n.honorific,
     n.honorific_class,
     n.display_name,

@@ -18,14 +18,14 @@ from splink import DuckDBAPI, Linker
 
 from orchestration.database import identifier
 from orchestration.errors import UserError
-from orchestration.identity.comparison import LEVELS
+from orchestration.identity.comparison import field_levels
 from orchestration.identity.policy import IdentityPolicy
 
 MODEL_FORMAT = 1
 _COMPARED = ("name", "birthday", "phone", "email", "address", "gender")
 _INPUT_COLUMNS = (
-    "surname, given_name, name_kind, name_key, pinyin_key, sound_key, surname_sound, given_sound, title_gender, "
-    "gender, birthday, phone, phones, email, email_local, city, district, road, road_number, building, room, "
+    "surname, given_name, name_kind, name_pattern, name_key, pinyin_key, sound_key, surname_sound, given_sound, "
+    "title_gender, gender, birthday, phone, phones, email, email_local, city, district, road, road_number, building, room, "
     "address_key"
 )
 
@@ -110,7 +110,7 @@ def score_pairs(
             model = _train(connection, policy, model, keys, trained_on)
             save_model(model, model_path)
         database = DuckDBAPI(connection, output_schema="identity_work")
-        linker = Linker(database.register("scoring_input"), _settings(model, keys))
+        linker = Linker(database.register("scoring_input"), _settings(policy, model, keys), log_level=logging.ERROR)
         found = linker.inference.predict(threshold_match_probability=policy.limit("review_probability"))
         connection.execute(
             f"""
@@ -145,6 +145,7 @@ def _write_input(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) 
             where
                 name_key is not null or email is not null
                 or (name_kind = 'latin' and coalesce(surname, given_name) is not null)
+                or (birthday is not null and coalesce(phone, road, surname) is not null)
             """
         )
     except (duckdb.BinderException, duckdb.ParserException) as error:
@@ -165,24 +166,24 @@ def _write_input(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) 
     return keys
 
 
-def _settings(model: Model, keys: dict[str, bool], *, only: str | None = None) -> dict[str, Any]:
+def _settings(policy: IdentityPolicy, model: Model, keys: dict[str, bool]) -> dict[str, Any]:
     """Return Splink settings with the model's parameters."""
-    rules = [only] if only else list(keys)
+    levels = field_levels(policy)
     return {
         "link_type": "dedupe_only",
         "unique_id_column_name": "record_id",
         "probability_two_random_records_match": model.prior,
-        "blocking_rules_to_generate_predictions": [f"l.{identifier(name)} = r.{identifier(name)}" for name in rules],
-        "comparisons": [_comparison(field, model) for field in _COMPARED],
+        "blocking_rules_to_generate_predictions": [f"l.{identifier(name)} = r.{identifier(name)}" for name in keys],
+        "comparisons": [_comparison(field, levels[field], model) for field in _COMPARED],
         "retain_matching_columns": False,
         "retain_intermediate_calculation_columns": False,
         "max_iterations": 20,
     }
 
 
-def _comparison(field: str, model: Model) -> dict[str, Any]:
+def _comparison(field: str, level_sql: str, model: Model) -> dict[str, Any]:
     """Return the Splink comparison of one field: its levels of agreement with their shares."""
-    level = _in_splink_terms(LEVELS[field])
+    level = _in_splink_terms(level_sql)
     described: list[dict[str, Any]] = [
         {"sql_condition": f"({level}) = 'unknown'", "label_for_charts": "unknown", "is_null_level": True}
     ]
@@ -228,13 +229,13 @@ def _train(
         select * from scoring_input order by md5(coalesce(name_key, '') || record_id), record_id limit {size}
         """
     )
-    u = _estimate(connection, "training_sample", start, keys, None)
+    u = _estimate(connection, policy, "training_sample", start, keys, None)
     estimates: dict[str, list[tuple[float, dict[str, float]]]] = {}
     sessions = {"block_same_phone": "phone", "block_same_name_birthday": "name birthday", "block_same_email": "email"}
     for name, trains in keys.items():
         if not trains:
             continue
-        for field, shares in _estimate(connection, "scoring_input", start, keys, name).items():
+        for field, shares in _estimate(connection, policy, "scoring_input", start, keys, name).items():
             if field not in sessions.get(name, "").split():
                 estimates.setdefault(field, []).append((1.0, shares))
     connection.execute("drop table training_sample")
@@ -260,13 +261,18 @@ def _train(
 
 
 def _estimate(
-    connection: duckdb.DuckDBPyConnection, table: str, start: Model, keys: dict[str, bool], block: str | None
+    connection: duckdb.DuckDBPyConnection,
+    policy: IdentityPolicy,
+    table: str,
+    start: Model,
+    keys: dict[str, bool],
+    block: str | None,
 ) -> dict[str, dict[str, float]]:
     """One training session: u over all pairs where `block` is None, else m inside the blocks of that rule."""
     from splink.internals.exceptions import EMTrainingException
 
     database = DuckDBAPI(connection, output_schema="identity_work")
-    linker = Linker(database.register(table), _settings(start, keys))
+    linker = Linker(database.register(table), _settings(policy, start, keys), log_level=logging.ERROR)
     if block is None:
         linker.training.estimate_u_using_random_sampling(max_pairs=1e12)
     else:
