@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
+
+from data_quality.contract import load_contracts
 
 _TYPES = {
     "identifier": "varchar",
@@ -47,8 +50,6 @@ class World:
     """Builder of one working database; rows are added by dataset, missing columns stay empty."""
 
     def __init__(self, warehouse: Path) -> None:
-        from data_quality.contract import load_contracts
-
         warehouse.mkdir(parents=True, exist_ok=True)
         self.warehouse = warehouse
         self.path = warehouse / "warehouse.duckdb"
@@ -68,6 +69,12 @@ class World:
             for row in rows:
                 marks = ", ".join("?" for _ in row)
                 connection.execute(f"insert into {table} ({', '.join(row)}) values ({marks})", list(row.values()))
+
+    def load(self, table: str, frame: pd.DataFrame, columns: str) -> None:
+        """Append `select columns from frame` to a table by column name."""
+        with duckdb.connect(str(self.path)) as connection:
+            connection.register("frame", frame)
+            connection.execute(f"insert into {table} by name select {columns} from frame")
 
     def records(self, dataset: str, rows: list[dict[str, Any]], delivered_on: date) -> None:
         """Append clean rows of a dataset such as `pos_sales`, with their record keys."""

@@ -1,0 +1,362 @@
+"""What the marts say about a world small enough to work out by hand. As-of is 2026-06-30."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.warehouse.conftest import Build
+from tests.warehouse.world import World
+
+AS_OF = date(2026, 6, 30)
+
+
+def _ticket(ticket: str, member: str | None, sold_at: str, amount: str, quantity: int = 1) -> dict[str, Any]:
+    return {
+        "ticket_id": ticket,
+        "line_no": 1,
+        "sold_at": sold_at,
+        "store_id": "S1",
+        "member_id": member,
+        "sku": "K1",
+        "category": "tea",
+        "quantity": quantity,
+        "amount": amount,
+    }
+
+
+def _order(order: str, account: str | None, ordered_at: str, amount: str, status: str, line: int = 1) -> dict[str, Any]:
+    return {
+        "order_id": order,
+        "line_no": line,
+        "ordered_at": ordered_at,
+        "account_id": account,
+        "sku": "K2",
+        "category": "cups",
+        "quantity": -1 if amount.startswith("-") else 1,
+        "amount": amount,
+        "status": status,
+        "channel": "web",
+    }
+
+
+def _event(event: str, account: str, day: str) -> dict[str, Any]:
+    return {"event_id": event, "occurred_at": f"{day} 12:00:00", "account_id": account, "event_type": "view"}
+
+
+# customer: first seen, tickets as (sold at, amount, quantity)
+MEMBERS: dict[str, tuple[str | None, list[tuple[str, str, int]]]] = {
+    "diamond_at_50000": ("2025-12-01", [("2026-01-10 10:00", "50000", 1)]),
+    "gold_below_50000": ("2025-12-01", [("2026-01-10 10:00", "49999.9999", 1)]),
+    "gold_at_10000": ("2025-12-01", [("2026-01-10 10:00", "10000", 1)]),
+    "silver_below_10000": ("2025-12-01", [("2026-01-10 10:00", "9999.99", 1)]),
+    "vip_at_8000": ("2025-12-01", [("2026-01-10 10:00", "4000", 1), ("2026-02-10 10:00", "4000", 1)]),
+    "regular_below_8000": ("2025-12-01", [("2026-01-10 10:00", "4000", 1), ("2026-02-10 10:00", "3999.99", 1)]),
+    "premium_new_with_4_units": ("2025-12-01", [("2026-01-10 10:00", "40", 4)]),
+    "new_with_3_units": ("2025-12-01", [("2026-01-10 10:00", "40", 3)]),
+    "prospect": ("2025-12-01", []),
+    "bought_365_days_ago": ("2025-01-01", [("2025-06-30 10:00", "10", 1)]),
+    "bought_366_days_ago": ("2025-01-01", [("2025-06-29 10:00", "10", 1)]),
+    "bought_at_midnight": ("2026-06-01", [("2026-06-30 23:59:59", "10", 1), ("2026-07-01 00:00:00", "1000", 1)]),
+    "left_the_window": ("2025-01-01", [("2025-06-20 10:00", "12000", 1), ("2026-06-01 10:00", "10", 1)]),
+    "seen_after_as_of": ("2026-07-05", [("2026-07-05 10:00", "10", 1)]),
+    "of_unknown_age": (None, []),
+}
+
+# customer: first seen, days with an event
+ACCOUNTS: dict[str, tuple[str, list[str]]] = {
+    "lost_after_366_days": ("2025-01-01", ["2025-06-29"]),
+    "at_risk_after_365_days": ("2025-01-01", ["2025-06-30"]),
+    "at_risk_after_91_days": ("2025-01-01", ["2026-03-31"]),
+    "steady_after_90_days": ("2025-01-01", ["2026-04-01"]),
+    "new_after_90_days": ("2026-04-01", ["2026-04-01"]),
+    "growing": ("2025-09-01", ["2026-02-01", "2026-05-01", "2026-05-02"]),
+    "not_growing": ("2025-09-01", ["2026-02-01", "2026-05-01"]),
+}
+
+
+@pytest.fixture(scope="module")
+def built(world: World, dbt_build: Build) -> World:
+    """The hand-made world after `dbt build`, unit tests and all."""
+    world.insert(
+        "quality.deliveries", [{"source": "pos", "dataset": "sales", "delivery_date": AS_OF, "rows_loaded": 1}]
+    )
+    for customer, (first_seen, tickets) in MEMBERS.items():
+        world.customer(customer, first_seen_at=first_seen, member_count=1)
+        world.link("pos.members", customer, customer)
+        world.records(
+            "pos_sales",
+            [_ticket(f"{customer}-{n}", customer, *ticket) for n, ticket in enumerate(tickets)],
+            AS_OF,
+        )
+    for customer, (first_seen, days) in ACCOUNTS.items():
+        world.customer(customer, first_seen_at=first_seen, account_count=1)
+        world.link("ecommerce.customers", customer, customer)
+        world.records("ecommerce_events", [_event(f"{customer}-{day}", customer, day) for day in days], AS_OF)
+
+    world.customer("returner", first_seen_at="2025-01-01", birthday="1990-07-01", member_count=1, account_count=1)
+    world.link("pos.members", "M1", "returner")
+    world.link("ecommerce.customers", "A1", "returner")
+    world.records(
+        "ecommerce_orders",
+        [
+            _order("O1", "A1", "2026-06-01 10:00", "100", "completed"),
+            _order("O1", "A1", "2026-06-01 10:00", "200", "refunded", line=2),
+            _order("O2", "A1", "2026-06-02 10:00", "500", "refunded"),
+            _order("O3", "A1", "2026-06-03 10:00", "700", "cancelled"),
+            _order("O4", "A1", "2026-06-04 10:00", "-30", "refunded"),
+            _order("O5", "A1", "2026-06-04 10:00", "-40", "cancelled"),
+        ],
+        AS_OF,
+    )
+    world.records(
+        "pos_sales",
+        [
+            _ticket("T1", "M1", "2026-06-05 10:00", "60"),
+            _ticket("T2", "M1", "2026-06-10 10:00", "-20", quantity=-1),
+            _ticket("T3", None, "2026-06-11 10:00", "77"),
+            _ticket("T4", None, "2026-06-12 10:00", "15"),
+        ],
+        AS_OF,
+    )
+    world.link("pos.sales", "T3", None)
+    world.customer("walk_in", first_seen_at="2026-06-12")
+    world.link("pos.sales", "T4", "walk_in")
+    world.customer("guest", first_seen_at="2026-06-12")
+    world.records("ecommerce_orders", [_order("O9", None, "2026-06-12 10:00", "25", "paid")], AS_OF)
+    world.link("ecommerce.orders", "O9", "guest")
+
+    world.records(
+        "call_center_cases",
+        [
+            {
+                "case_id": "C1",
+                "opened_at": "2026-06-20 10:00",
+                "first_response_at": "2026-06-20 10:05",
+                "resolved_at": "2026-06-20 10:45",
+                "channel": "phone",
+                "case_type": "complaint",
+                "is_resolved": True,
+            },
+            {"case_id": "C2", "opened_at": "2026-06-25 10:00", "channel": "chat", "case_type": "inquiry"},
+            {
+                "case_id": "C3",
+                "opened_at": "2026-06-30 22:00",
+                "resolved_at": "2026-07-01 09:00",
+                "channel": "chat",
+                "case_type": "complaint",
+                "is_resolved": True,
+            },
+        ],
+        AS_OF,
+    )
+    for case in ("C1", "C2", "C3"):
+        world.link("call_center.cases", case, "returner")
+    world.records(
+        "call_center_surveys",
+        [
+            {"survey_id": "V1", "responded_at": "2026-06-21 10:00", "nps": 3, "csat": 2},
+            {"survey_id": "V2", "responded_at": "2026-06-26 10:00", "nps": 9, "csat": 5, "comment": "打给 13800001234"},
+        ],
+        AS_OF,
+    )
+    for survey in ("V1", "V2"):
+        world.link("call_center.surveys", survey, "returner")
+    world.records(
+        "call_center_outreach",
+        [
+            {"contact_id": "K1", "sent_at": "2026-06-27 10:00", "channel": "sms", "responded_at": "2026-06-27 11:00"},
+            {"contact_id": "K2", "sent_at": "2026-06-28 10:00", "channel": "email"},
+        ],
+        AS_OF,
+    )
+    for contact in ("K1", "K2"):
+        world.link("call_center.outreach", contact, "returner")
+    output = dbt_build(world, AS_OF, unit_tests=True)
+    assert "ERROR=0" in output
+    return world
+
+
+def _profile(world: World, customer: str, *columns: str) -> tuple[Any, ...]:
+    rows = world.query(f"select {', '.join(columns)} from marts.customer_360 where customer_id = '{customer}'")
+    assert len(rows) == 1
+    return rows[0]
+
+
+def test_a_refunded_line_is_in_gross_and_not_in_net(built: World) -> None:
+    assert _profile(built, "returner", "gross_revenue", "net_revenue") == (Decimal(860), Decimal(110))
+
+
+def test_a_cancelled_line_counts_nowhere_even_when_negative(built: World) -> None:
+    rows = built.query(
+        "select gross_amount, returned_amount, net_amount, net_quantity from marts.fct_sales "
+        "where order_id in ('ecommerce|O3', 'ecommerce|O5')"
+    )
+    assert rows == [(0, 0, 0, 0)] * 2
+
+
+def test_only_tickets_and_orders_with_money_left_are_purchases(built: World) -> None:
+    columns = ("orders", "average_order_value", "first_purchase_on", "last_purchase_on", "purchase_cycle_days")
+    assert _profile(built, "returner", *columns) == (2, Decimal(80), date(2026, 6, 1), date(2026, 6, 5), Decimal(4))
+
+
+def test_habits_prefer_the_later_channel_and_the_answered_contact(built: World) -> None:
+    columns = ("preferred_channel", "favourite_category", "preferred_contact_channel", "age_band")
+    assert _profile(built, "returner", *columns) == ("store", "cups", "sms", "35-44")
+
+
+def test_service_counts_hold_at_the_end_of_as_of(built: World) -> None:
+    columns = ("cases", "complaints", "open_cases", "nps_last", "nps_average", "csat_last", "csat_average")
+    assert _profile(built, "returner", *columns) == (3, 2, 2, 9, Decimal(6), 5, Decimal("3.5"))
+
+
+def test_a_case_has_its_clocks_in_minutes(built: World) -> None:
+    rows = built.query("select case_id, first_response_minutes, resolution_minutes from marts.fct_cases order by 1")
+    assert rows == [("C1", Decimal(5), Decimal(45)), ("C2", None, None), ("C3", None, None)]
+
+
+def test_sales_nobody_can_be_linked_to_are_counted(built: World) -> None:
+    assert built.query("select order_id, net_amount from marts.fct_sales where customer_id is null") == [
+        ("pos|T3", Decimal(77))
+    ]
+    assert built.query("select measure from quality.revenue_reconciliation where difference <> 0") == []
+    assert built.query("select count(*) from quality.revenue_reconciliation") == [(3,)]
+
+
+def test_tickets_and_orders_without_an_account_find_their_customer(built: World) -> None:
+    assert _profile(built, "walk_in", "net_revenue") == (Decimal(15),)
+    assert _profile(built, "guest", "net_revenue") == (Decimal(25),)
+
+
+def test_the_day_ends_at_midnight_of_the_business_zone(built: World) -> None:
+    assert _profile(built, "bought_at_midnight", "orders", "net_revenue", "recency_days") == (1, Decimal(10), 0)
+
+
+def test_somebody_first_seen_later_is_not_a_customer_yet(built: World) -> None:
+    assert built.query("select 1 from marts.customer_360 where customer_id = 'seen_after_as_of'") == []
+
+
+@pytest.mark.parametrize(
+    ("customer", "tier", "since", "previous"),
+    [
+        ("diamond_at_50000", "diamond", date(2026, 1, 10), "dormant"),
+        ("gold_below_50000", "gold", date(2026, 1, 10), "dormant"),
+        ("gold_at_10000", "gold", date(2026, 1, 10), "dormant"),
+        ("silver_below_10000", "silver", date(2026, 1, 10), "dormant"),
+        ("bought_365_days_ago", "silver", date(2025, 6, 30), "dormant"),
+        ("bought_366_days_ago", "dormant", date(2026, 6, 30), "silver"),
+        # 12,000 of 2025-06-20 is in the window up to 2026-06-20.
+        ("left_the_window", "silver", date(2026, 6, 21), "gold"),
+        ("prospect", "dormant", date(2025, 12, 1), None),
+        ("of_unknown_age", "dormant", None, None),
+    ],
+)
+def test_spend_tier_is_taken_on_the_very_day(
+    built: World, customer: str, tier: str, since: date, previous: str
+) -> None:
+    rows = built.query(
+        "select tier, since, previous_tier from marts.customer_segments "
+        f"where scheme = 'spend_tier' and customer_id = '{customer}'"
+    )
+    assert rows == [(tier, since, previous)]
+
+
+@pytest.mark.parametrize(
+    ("customer", "service_class"),
+    [
+        ("vip_at_8000", "vip"),
+        ("regular_below_8000", "regular"),
+        ("premium_new_with_4_units", "premium_new"),
+        ("new_with_3_units", "new"),
+        ("prospect", "prospect"),
+    ],
+)
+def test_service_class_boundaries_are_inclusive(built: World, customer: str, service_class: str) -> None:
+    assert _profile(built, customer, "service_class") == (service_class,)
+
+
+@pytest.mark.parametrize(
+    ("customer", "stage"),
+    [
+        ("lost_after_366_days", "lost"),
+        ("at_risk_after_365_days", "at_risk"),
+        ("at_risk_after_91_days", "at_risk"),
+        ("steady_after_90_days", "steady"),
+        ("new_after_90_days", "new"),
+        ("growing", "growing"),
+        ("not_growing", "steady"),
+        ("returner", "new"),
+        ("of_unknown_age", "lost"),
+    ],
+)
+def test_lifecycle_stage_at_its_boundaries(built: World, customer: str, stage: str) -> None:
+    assert _profile(built, customer, "lifecycle_stage") == (stage,)
+
+
+def test_a_stage_names_the_rule_that_decided_it(built: World) -> None:
+    rows = built.query(
+        "select decided_by, funnel_stage, funnel_decided_by from marts.customer_lifecycle "
+        "where customer_id = 'lost_after_366_days'"
+    )
+    assert rows == [("days_since_interaction >= 366", "acquired", "total_purchases < 1")]
+
+
+@pytest.mark.parametrize(
+    ("customer", "funnel"),
+    [
+        ("prospect", "acquired"),
+        ("new_with_3_units", "converted"),
+        ("vip_at_8000", "retained"),
+        ("bought_366_days_ago", "churned"),
+    ],
+)
+def test_funnel_stage(built: World, customer: str, funnel: str) -> None:
+    assert _profile(built, customer, "funnel_stage") == (funnel,)
+
+
+def test_history_holds_each_month_end_with_its_own_tier_and_revenue(built: World) -> None:
+    rows = built.query(
+        "select month_end, spend_tier, revenue from marts.customer_history "
+        "where customer_id = 'diamond_at_50000' and month_end <= date '2026-02-28' order by 1"
+    )
+    assert rows == [
+        (date(2025, 12, 31), "dormant", Decimal(0)),
+        (date(2026, 1, 31), "diamond", Decimal(50000)),
+        (date(2026, 2, 28), "diamond", Decimal(0)),
+    ]
+
+
+def test_history_ends_at_as_of_and_agrees_with_today(built: World) -> None:
+    rows = built.query(
+        "select count(*) from marts.customer_history h join marts.customer_360 c using (customer_id) "
+        "where h.month_end = c.as_of and (h.spend_tier, h.service_class, h.lifecycle_stage, h.rfm_segment) "
+        "is distinct from (c.spend_tier, c.service_class, c.lifecycle_stage, c.rfm_segment)"
+    )
+    assert rows == [(0,)]
+    assert built.query("select max(month_end) from marts.customer_history") == [(AS_OF,)]
+
+
+def test_every_customer_has_exactly_one_tier_per_scheme(built: World) -> None:
+    rows = built.query(
+        "select scheme, count(*), count(distinct customer_id) from marts.customer_segments group by 1 order by 1"
+    )
+    customers = len(MEMBERS) - 1 + len(ACCOUNTS) + 3
+    assert rows == [(scheme, customers, customers) for scheme in ("rfm", "service_class", "spend_tier")]
+
+
+def test_no_personal_data_reaches_the_marts(built: World) -> None:
+    columns = {
+        row[0] for row in built.query("select column_name from information_schema.columns where table_schema = 'marts'")
+    }
+    personal = {"name", "phone", "email", "address", "birthday", "id_card", "comment", "note", "receiver_name"}
+    assert columns & personal == set()
+    assert built.query("select count(*) from marts.fct_surveys where fct_surveys::varchar like '%13800001234%'") == [
+        (0,)
+    ]
+
+
+def test_a_build_on_empty_sources_gives_empty_marts(tmp_path_factory: pytest.TempPathFactory, dbt_build: Build) -> None:
+    empty = World(tmp_path_factory.mktemp("empty"))
+    assert "ERROR=0" in dbt_build(empty, None)
+    assert empty.query("select count(*) from marts.customer_360") == [(0,)]
