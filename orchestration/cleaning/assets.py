@@ -4,16 +4,17 @@ What belongs here: keys, descriptions, metadata. What does not: any rule; those 
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 import duckdb
 
 from data_quality.contract import Contract, load_contracts
-from orchestration.cleaning import drift, ledger, quarantine
+from orchestration.cleaning import dictionaries, drift, ledger, quarantine
 from orchestration.cleaning.tables import clean_table
 from orchestration.database import identifier
 from orchestration.resources import Warehouse
+from orchestration.settings import Settings
 
 _OWNERS = ["team:data-engineering"]
 _KINDS = {"python", "duckdb"}
@@ -69,6 +70,83 @@ def _clean_asset(contract: Contract) -> dg.AssetsDefinition:
         )
 
     return clean
+
+
+def _dictionary_asset(
+    name: str, column_type: str, description: str, build: Callable[[duckdb.DuckDBPyConnection, Settings], int]
+) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["clean", name],
+        deps=[
+            dg.AssetKey(["clean", table])
+            for table, contract in _CONTRACTS.items()
+            if any(column.type == column_type for column in contract.columns.values())
+        ],
+        group_name="clean",
+        kinds=_KINDS,
+        owners=_OWNERS,
+        description=description,
+    )
+    def dictionary(warehouse: Warehouse) -> dg.MaterializeResult[None]:
+        started = time.monotonic()
+        with warehouse.connect() as con:
+            build(con, warehouse.settings)
+            metadata = _table_metadata(con, "clean", name)
+            counted = con.execute(f"select count(*), count(rule) from clean.{identifier(name)}").fetchone()
+        rows, changed = counted or (0, 0)
+        return dg.MaterializeResult(
+            metadata={
+                **metadata,
+                "values_changed": changed,
+                "change_rate": _rate(changed, rows),
+                "seconds": round(time.monotonic() - started, 2),
+            }
+        )
+
+    return dictionary
+
+
+_DICTIONARIES = [
+    _dictionary_asset(
+        "names",
+        "name",
+        "Every delivered name, read: parts, honorific, keys and masked form. Grain: distinct delivered value.",
+        dictionaries.build_names,
+    ),
+    _dictionary_asset(
+        "phones",
+        "phone",
+        "Every delivered phone with its E.164 form where it can be used. Grain: distinct delivered value.",
+        dictionaries.build_phones,
+    ),
+    _dictionary_asset(
+        "emails",
+        "email",
+        "Every delivered email address with its clean form where it is valid. Grain: distinct delivered value.",
+        dictionaries.build_emails,
+    ),
+    _dictionary_asset(
+        "addresses",
+        "address",
+        "Every delivered address with its parts and a key to compare by. Grain: distinct delivered value.",
+        dictionaries.build_addresses,
+    ),
+]
+
+
+@dg.asset(
+    key=["clean", "changes"],
+    deps=[dg.AssetKey(["clean", name]) for name in ("names", "phones", "emails", "addresses")],
+    group_name="clean",
+    kinds={"duckdb"},
+    owners=_OWNERS,
+)
+def changes(warehouse: Warehouse) -> dg.MaterializeResult[None]:
+    """What cleaning changed, and by which rule; a view over the dictionaries. Grain: changed distinct value."""
+    with warehouse.connect() as con:
+        dictionaries.build_changes_view(con)
+        metadata = _table_metadata(con, "clean", "changes")
+    return dg.MaterializeResult(metadata=dict(metadata))
 
 
 @dg.multi_asset(
@@ -136,9 +214,16 @@ def drifted(warehouse: Warehouse) -> dg.MaterializeResult[None]:
     """Differences from the contracts that fail no row. Grain: finding by file, column and value."""
     started = time.monotonic()
     with warehouse.connect() as con:
-        drift.build(con)
+        drift.build(con, _CONTRACTS.values())
         metadata = _table_metadata(con, "quality", "drift")
     return dg.MaterializeResult(metadata={**metadata, "seconds": round(time.monotonic() - started, 2)})
 
 
-assets = [*(_clean_asset(contract) for contract in _CONTRACTS.values()), deliveries, quarantined, drifted]
+assets = [
+    *(_clean_asset(contract) for contract in _CONTRACTS.values()),
+    *_DICTIONARIES,
+    changes,
+    deliveries,
+    quarantined,
+    drifted,
+]

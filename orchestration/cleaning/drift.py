@@ -4,6 +4,8 @@ What belongs here: new and missing columns, headers that two columns claim, unkn
 not: faults that send a row to quarantine.
 """
 
+from collections.abc import Iterable
+
 import duckdb
 
 from data_quality.contract import Contract
@@ -49,17 +51,21 @@ def record(con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     )
 
 
-def build(con: duckdb.DuckDBPyConnection) -> int:
+def build(con: duckdb.DuckDBPyConnection, contracts: Iterable[Contract]) -> int:
     """Create or replace `quality.drift`; give the number of findings.
 
     `quality.drift(source, dataset, delivery_date, file, finding, column_name, value, rows)`: one row per finding;
-    `finding` is `new_column` (a header no contract column claims), `missing_column` (a promised column that is not
-    there; for required ones the file is in quarantine), `unknown_value` (a value outside an optional enum,
-    loaded as NULL).
-    `rows` are the rows of the file, or those with the value.
+    `finding` is `new_column` (a header no contract column claims), `shadowed_column` (a header that means a column
+    which another header of the file already gives), `missing_column` (a promised column that is not there) or
+    `unknown_value` (a value outside an optional enum, loaded as NULL). `column_name` is the header for the first two
+    and NULL where it could be personal data. `rows` are the rows of the file, or those with the value.
     """
     con.execute(_CREATE)
-    columns = _COLUMNS if table_exists(con, "raw", "files") else "select * from values_found where false"
+    con.execute("create or replace temp table shadowed_headers (source varchar, dataset varchar, header varchar)")
+    columns = "select * from values_found where false"
+    if table_exists(con, "raw", "files"):
+        columns = _COLUMNS
+        _find_shadowed(con, contracts)
     con.execute(f"""
         create or replace table quality.drift as
         with values_found as (
@@ -71,14 +77,38 @@ def build(con: duckdb.DuckDBPyConnection) -> int:
         union all
         select * from columns_found
         order by all""")
+    con.execute("drop table shadowed_headers")
     counted = con.execute("select count(*) from quality.drift").fetchone()
     return int(counted[0]) if counted else 0
 
 
-_COLUMNS = """
-    select source, dataset, delivery_date, file, 'new_column' as finding, unnest(columns_unknown) as column_name,
-        null::varchar as value, rows::bigint as rows
-    from raw.files
+def _find_shadowed(con: duckdb.DuckDBPyConnection, contracts: Iterable[Contract]) -> None:
+    """Fill `shadowed_headers`: undeclared headers that the contract does know, so another header came first."""
+    by_dataset = {(contract.source, contract.dataset): contract for contract in contracts}
+    headers = con.execute(
+        "select distinct source, dataset, unnest(columns_unknown) from raw.files where source is not null"
+    ).fetchall()
+    shadowed = [
+        (source, dataset, header)
+        for source, dataset, header in headers
+        if (contract := by_dataset.get((source, dataset))) and contract.column_of_header(header)
+    ]
+    if shadowed:
+        con.executemany("insert into shadowed_headers values (?, ?, ?)", shadowed)
+
+
+_COLUMNS = f"""
+    select
+        headers.source, headers.dataset, headers.delivery_date, headers.file,
+        case when shadowed.header is not null then 'shadowed_column' else 'new_column' end as finding,
+        case when {_SHOWN.replace("value", "headers.value")} then headers.value end as column_name,
+        null::varchar as value, headers.rows
+    from (
+        select source, dataset, delivery_date, file, unnest(columns_unknown) as value, rows::bigint as rows
+        from raw.files
+    ) as headers
+    left join shadowed_headers as shadowed
+        on headers.source = shadowed.source and headers.dataset = shadowed.dataset and headers.value = shadowed.header
     union all
     select source, dataset, delivery_date, file, 'missing_column', unnest(columns_missing), null, rows::bigint
     from raw.files"""

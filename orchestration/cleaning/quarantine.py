@@ -55,8 +55,8 @@ def build(con: duckdb.DuckDBPyConnection) -> int:
     """Create or replace `quality.quarantine`; give the number of its open entries.
 
     One row per bad row (`level` `row`) or bad file (`level` `file`, `line_number` NULL, one reason, content empty).
-    `status` is `released` when a later good row has the key, or a good file of the same name in the same source came
-    later, or at the same path; else `open`. A file of no known source, dataset or date is listed with these NULL.
+    `status` is `released` when a later good row has the key, or a good file of the same name came for the same dataset
+    on a later date or lies at the same path; else `open`. A file of no known source, dataset or date has NULL there.
     `row_content` holds personal data: it is never published.
     """
     con.execute(_CREATE)
@@ -92,12 +92,10 @@ _BAD_FILES = """
         map([]::varchar[], []::varchar[]) as row_content,
         0::decimal(38, 4) as amount,
         coalesce(bool_or(
-            good.delivery_date > bad.delivery_date
-            or (good.delivery_date = bad.delivery_date and good.ingested_at > bad.ingested_at)
+            good.file = bad.file
+            or (good.source = bad.source and good.dataset = bad.dataset and good.delivery_date > bad.delivery_date)
         ), false) as released
     from files as bad
-    left join files as good
-        on good.status = 'read' and good.source = bad.source and good.dataset = bad.dataset
-        and good.file_name = bad.file_name
+    left join files as good on good.status = 'read' and good.file_name = bad.file_name
     where bad.status = 'quarantined'
     group by all"""
