@@ -13,9 +13,11 @@ from pathlib import Path
 import opencc
 
 from orchestration.cleaning.regions import Divisions, Place
-from orchestration.cleaning.wordlists import REFERENCE_DIR, read_rows
+from orchestration.cleaning.wordlists import POLICY_DIR, REFERENCE_DIR, read_rows
 
-_INVISIBLE = re.compile("[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufffd]")
+_INVISIBLE = re.compile(
+    "[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufffd\ud800-\udfff]"
+)
 _HAN = re.compile("[\u3400-\u9fff]")
 _NUMERAL = "零〇一二两三四五六七八九十百千"
 _NUMBER = f"(?:\\d+|[{_NUMERAL}]+)"
@@ -23,25 +25,25 @@ _DASHES = re.compile("[\u2010-\u2015\u2212\u2500\u30fc~～]")
 _REMARK = re.compile(r"[(\[【〔「{][^()\[\]【】〔〕「」{}]*[)\]】〕」}]?")
 _LEAD = re.compile(r"^(?:中国|中华人民共和国|地址|住址|收货地址|详细地址|邮编|\d{6})[:：]?")
 _TOWN = re.compile(
-    r"^([\u4e00-\u9fff]{1,8}?(?:街道办?事?处?|地区办事处|镇|乡|苏木|经济技术开发区|高新技术产业开发区|开发区|高新区|工业园区?|新区))(?=.)"
+    r"^([\u4e00-\u9fff]{1,8}?(?:街道(?:办事处|办)?|地区办事处|镇|乡|苏木|经济技术开发区|高新技术产业开发区|开发区|高新区|新区)|工业园区?)(?=.)(?![路街道巷大])"
 )
 _ROAD = re.compile(
-    r"^([\u4e00-\u9fffA-Za-z\d]{0,14}?[\u4e00-\u9fff\d](?:大道|大街|公路|国道|省道|县道|胡同|环路|支路|路|街|道|巷|里(?=\d))"
+    r"^([\u4e00-\u9fffA-Za-z\d]{0,14}?[\u4e00-\u9fff\d](?:大道|大街|公路|国道|省道|县道|胡同|环路|支路|路(?!街|大道)|街(?!道|大道)|道|巷|里(?=\d))"
     r"(?:[东西南北中]段|[东西南北](?=\d)|[一二三四五六七八九十\d]+段)?)"
 )
 _LANE = re.compile(rf"^({_NUMBER})弄")
-_HOUSE = re.compile(rf"^(?:第)?({_NUMBER}(?:[-之]\d+)?[甲乙丙丁A-Za-z]?)号(?!楼|院?\d*[栋幢座]|房|室)(?:院)?")
+_HOUSE = re.compile(rf"^(?:第)?({_NUMBER}(?:[-之]\d+)?[甲乙丙丁A-Za-z]?)号(?!楼|院?楼|[栋幢座]|房|室)(?:院)?")
 _BARE_HOUSE = re.compile(r"^(\d+(?:-\d+)?)(?=$|[^\d栋幢座楼层室单号])")
 _BUILDING = re.compile(
-    rf"({_NUMBER}|[A-Za-z]\d*|[甲乙丙丁东西南北]|\d+[A-Za-z])(?:号楼|号院?楼|栋楼?|幢|座|#楼?|号[栋幢座])"
+    rf"({_NUMBER}|[A-Za-z]\d*|[甲乙丙丁东西南北]|\d+[A-Za-z])(?:号楼|号院?楼|栋楼?|幢|座|塔|#楼?|号[栋幢座])"
 )
 _PLAIN_BUILDING = re.compile(rf"({_NUMBER})楼(?=\d+单元|[{_NUMERAL}]+单元)")
 _UNIT = re.compile(rf"({_NUMBER}|[A-Za-z]|[甲乙丙丁东西])(?:单元|门(?=\d|$))")
 _FLOOR = re.compile(rf"({_NUMBER})(?:层|楼)")
-_ROOM = re.compile(rf"({_NUMBER}|\d*[A-Za-z]?-?\d+[A-Za-z]?)(?:室|房间?|户|号房|号室|号)$")
+_ROOM = re.compile(rf"({_NUMBER}|\d*[A-Za-z]?-?\d+[A-Za-z]?)(?:室|房间?|户|号房|号室)$")
 _TRIPLE = re.compile(r"(?<!\d)(\d{1,3})-(\d{1,2})-(\d{2,5})(?:室|房|号)?$")
 _DOUBLE = re.compile(r"(?<!\d)(\d{1,3})-(\d{2,5})(?:室|房|号)?$")
-_LAST_DIGITS = re.compile(r"(\d{2,5}[A-Za-z]?)$")
+_LAST_DIGITS = re.compile(r"(\d{2,5}[A-Za-z]?)号?$")
 _POSTCODE_TAIL = re.compile(r"(?<=\D)(?:邮编[:：]?)\d{6}$")
 _VALUE = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _SCALE = {"十": 10, "百": 100, "千": 1000}
@@ -51,8 +53,9 @@ _SCALE = {"十": 10, "百": 100, "千": 1000}
 class ParsedAddress:
     """An address read; the columns of `clean.addresses` after `value`.
 
-    `road` is the street, or the estate where no street is written. `address_key` is for comparison: city, district, road,
-    number, building, unit, room and what else was written, in one order; None where nothing below the district is known.
+    `road` is the street, or the estate where no street is written. `address_key` is for comparison: city,
+    district, road, number, building, unit, room and what else was written, in one order; None where nothing below the
+    district is known.
     """
 
     province: str | None = None
@@ -70,12 +73,14 @@ class ParsedAddress:
 class AddressParser:
     """Reads addresses with the tables of one folder; build it once."""
 
-    def __init__(self, reference_dir: Path = REFERENCE_DIR) -> None:
+    def __init__(self, reference_dir: Path = REFERENCE_DIR, policy_dir: Path = POLICY_DIR) -> None:
         """Load the tables.
 
         Raises:
             UserError: a table is missing or lacks a column.
         """
+        blocked = read_rows(policy_dir / "blocked_values.csv", ["kind", "value"])
+        self._blocked = {r["value"].casefold() for r in blocked if r["kind"] == "address"}
         self._divisions = Divisions(reference_dir)
         self._converter = opencc.OpenCC("t2s")
         rows = read_rows(reference_dir / "street_words.csv", ["written", "standard", "kind"])
@@ -89,6 +94,8 @@ class AddressParser:
         text = _DASHES.sub("-", unicodedata.normalize("NFKC", _INVISIBLE.sub("", value))).strip()
         if not any(c.isalnum() for c in text):
             return ParsedAddress(rule="blank")
+        if text.casefold() in self._blocked:
+            return ParsedAddress(rule="placeholder")
         if _HAN.search(text):
             return self._chinese(text, value)
         return self._latin(text)
@@ -106,7 +113,7 @@ class AddressParser:
         written = rest
         place, rest = self._divisions.find(rest)
         town = _TOWN.match(rest)
-        if town is not None and not _ROAD.fullmatch(town.group(1)):
+        if town is not None:
             rest = rest[town.end() :]
         road = number = building = unit = room = None
         found = _ROAD.match(rest)

@@ -5,7 +5,8 @@ What belongs here: collecting the values, reading those not read before, writing
 `phones.py`, `emails.py`, `addresses.py`).
 
 A dictionary is kept from run to run. A value is read again only when the code or a word list has changed
-(`clean.dictionary_versions`); a value that no clean table holds any more is removed, so an erased person leaves no trace.
+(`clean.dictionary_versions`); a value that no clean table holds any more is removed, so an erased person leaves no
+trace.
 """
 
 from collections.abc import Callable, Iterable
@@ -32,7 +33,7 @@ def build_names(con: duckdb.DuckDBPyConnection, settings: Settings) -> int:
         "names",
         "name",
         names.ParsedName,
-        lambda: names.NameParser(settings.reference_dir).parse,
+        lambda: names.NameParser(settings.reference_dir, settings.policy_dir).parse,
         _version(settings, [names, salutations], ["opencc", "pypinyin"]),
     )
 
@@ -62,13 +63,13 @@ def build_emails(con: duckdb.DuckDBPyConnection, settings: Settings) -> int:
 
 
 def build_addresses(con: duckdb.DuckDBPyConnection, settings: Settings) -> int:
-    """Bring `clean.addresses` up to date with every `address` column; returns the number of rows (grain: distinct value)."""
+    """Bring `clean.addresses` up to date with every `address` column; returns the number of rows (distinct values)."""
     return _build(
         con,
         "addresses",
         "address",
         addresses.ParsedAddress,
-        lambda: addresses.AddressParser(settings.reference_dir).parse,
+        lambda: addresses.AddressParser(settings.reference_dir, settings.policy_dir).parse,
         _version(settings, [addresses], ["opencc"]),
     )
 
@@ -93,7 +94,9 @@ def _version(settings: Settings, modules: Iterable[Any], libraries: Iterable[str
     """Digest of all that decides how a value is read: code, word lists, policy rows, library versions."""
     paths = [Path(str(m.__file__)) for m in modules] + [Path(wordlists.__file__)]
     paths += sorted(p for p in settings.reference_dir.glob("*") if p.suffix in {".csv", ".parquet"})
-    paths += [settings.policy_dir / n for n in ("blocked_values.csv", "phone_default_regions.csv")]
+    paths += [
+        settings.policy_dir / n for n in ("blocked_values.csv", "name_thresholds.csv", "phone_default_regions.csv")
+    ]
     return wordlists.fingerprint(paths, *(f"{x}={version(x)}" for x in libraries))
 
 

@@ -1,7 +1,8 @@
 """A written e-mail address made comparable.
 
 What belongs here: reading one address. What does not: the table of emails (`dictionaries.py`), which addresses are
-placeholders (`seeds/policy/blocked_values.csv`), and which domains are slips (`seeds/reference/email_domain_typos.csv`).
+placeholders (`seeds/policy/blocked_values.csv`), and which domains are slips
+(`seeds/reference/email_domain_typos.csv`).
 """
 
 import re
@@ -13,7 +14,9 @@ from pathlib import Path
 from orchestration.cleaning.wordlists import POLICY_DIR, REFERENCE_DIR, read_rows
 from orchestration.errors import UserError
 
-_INVISIBLE = re.compile("[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufffd]")
+_INVISIBLE = re.compile(
+    "[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufffd\ud800-\udfff]"
+)
 _LOCAL = re.compile(
     r"[a-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+)*"
 )

@@ -11,7 +11,7 @@ say: a rank gives no gender, a masked or bare surname gives no comparison key.
 import html
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,8 @@ import opencc
 from pypinyin.constants import PINYIN_DICT
 
 from orchestration.cleaning.salutations import salutation
-from orchestration.cleaning.wordlists import REFERENCE_DIR, read_rows
+from orchestration.cleaning.wordlists import POLICY_DIR, REFERENCE_DIR, read_rows
+from orchestration.errors import UserError
 
 HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd"
 _HAN = re.compile(f"[{HAN}]")
@@ -29,7 +30,7 @@ _PLAIN_HAN = re.compile(f"[{HAN}]{{1,4}}")
 _LATIN_LETTER = re.compile(r"[^\W\d_]")
 _INVISIBLE = re.compile(
     "[\u0000-\u0008\u000e-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
-    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 _SPACES = re.compile(r"\s+")
 _BRACKETS = re.compile(
@@ -44,10 +45,11 @@ _READING = re.compile(r"[a-zāáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜüń
 _SYLLABLE_TONE = re.compile(r"[\u0300\u0301\u0304\u030c]")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[a-z]+", re.IGNORECASE)
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]")
-_KANA = re.compile(r"[\u3040-\u30ff]")
+_KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d]")
 _SEPARATORS = re.compile(r"[/\\|、,，;；:：+&\n\t]+")
 _PUNCTUATION = re.compile(r"[\W_]+")
 _LATIN_WORD = re.compile(r"[^\W\d_]+(?:['’`´ʼ-][^\W\d_]+)*[.*]*|[^\W\d_]*\*+[^\W\d_*]*\**")
+_LONG_WORD = re.compile(r"[^\W\d_]{6,}")
 _MASKED_LATIN = re.compile(r"[^\W\d_]*\*+[^\W\d_]*")
 
 MASK = "*"
@@ -126,12 +128,13 @@ class _Reading:
 class NameParser:
     """Reads names with the word lists of one folder; build it once, it caches per character."""
 
-    def __init__(self, reference_dir: Path = REFERENCE_DIR) -> None:
-        """Load the word lists.
+    def __init__(self, reference_dir: Path = REFERENCE_DIR, policy_dir: Path = POLICY_DIR) -> None:
+        """Load the word lists and thresholds.
 
         Raises:
-            UserError: a list is missing or lacks a column.
+            UserError: a list is missing or lacks a column, or a threshold is no number.
         """
+        self._thresholds = _read_thresholds(policy_dir / "name_thresholds.csv")
         characters = read_rows(reference_dir / "name_characters.csv", ["character", "standard", "reading"])
         self._simplified = _SimplifiedCharacters({r["character"]: r["standard"] for r in characters})
         self._readings: dict[str, str] = {r["character"]: r["reading"] for r in characters if r["reading"]}
@@ -172,7 +175,8 @@ class NameParser:
         self._gender_remarks = {r["remark"].casefold(): r["kind"] for r in remarks if r["kind"] in {"male", "female"}}
         leads = sorted((r["remark"] for r in remarks if r["kind"] == "lead"), key=len, reverse=True)
         self._lead = re.compile(rf"\s*(?:{'|'.join(map(re.escape, leads))})\s*(?:[:：]|\s-\s)\s*", re.IGNORECASE)
-        greetings = [x for x in leads if x.endswith("的") or x == "致"]
+        greetings = [r["remark"] for r in remarks if r["kind"] == "greeting"]
+        self._tails = sorted((r["remark"] for r in remarks if r["kind"] == "tail"), key=len, reverse=True)
         self._greeting = re.compile(rf"(?:{'|'.join(greetings)})(?=.{{2}})")
         self._titles: dict[str, Affix] = {}
         self._suffixes: set[str] = set()
@@ -196,6 +200,7 @@ class NameParser:
         self._romanised = {
             r["romanised"] for r in read_rows(reference_dir / "romanised_surnames.csv", ["romanised", "surname"])
         }
+        self._western_given_names = {r["name"] for r in read_rows(reference_dir / "western_given_names.csv", ["name"])}
         self._load_pinyin(reference_dir)
 
     def _load_pinyin(self, reference_dir: Path) -> None:
@@ -325,7 +330,7 @@ class NameParser:
             bare_title = self._titles.get(folded.rstrip("."))
             if folded in self._gender_remarks:
                 reading.gender = self._gender_remarks[folded]
-            elif inside in self.honorifics and not self.honorifics[inside].relative:
+            elif folded not in self._remarks and inside in self.honorifics and not self.honorifics[inside].relative:
                 reading.honorifics.append(self.honorifics[inside])
             elif bare_title is not None:
                 reading.honorifics.append(
@@ -403,12 +408,6 @@ class NameParser:
         placeholder = self._placeholder(han)
         if placeholder is not None:
             return ParsedName(gender_evidence=reading.gender, rule=placeholder)
-        for remark in ("收", "代收", "亲收"):
-            if len(han) - len(remark) >= 2 and han.endswith(remark) and self._looks_like_name(han[: -len(remark)]):
-                if len(han) - len(remark) == 3 or len(remark) > 1:
-                    han = han[: -len(remark)]
-                    reading.changes.append("remark")
-                break
         reading.text = han
         return self._han(reading)
 
@@ -479,7 +478,9 @@ class NameParser:
     def _can_follow(self, before: str, written: str, honorific: Honorific) -> bool:
         """Say whether the honorific may be read as one after `before`, and not as part of a given name."""
         if not before:
-            return len(written) > 1 or written not in self.surnames
+            # 高工 is Mr Gao the engineer, 董 a surname; 老师 and 姐 are titles without a name.
+            in_two = len(written) == 2 and written[0] in self.surnames and written[1] in self.honorifics
+            return not in_two and written not in self.surnames
         bare = before.rstrip(MASK + "某")
         if before in self.surnames or bare in self.surnames or (not bare and MASK in before):
             return before != written
@@ -487,6 +488,9 @@ class NameParser:
             return True
         if before in self.honorifics and (len(before) > 1 or before not in self.surnames):
             return not honorific.surname_only
+        if honorific.relative and len(before) == 2 and before[0] == before[1]:
+            # 豆豆妈, 乐乐爸爸: the parent of a child with a pet name.
+            return True
         if honorific.surname_only:
             # 张总工, 小李总助: another honorific stands between the surname and this one.
             inner, more = self._take_honorifics(before)
@@ -520,6 +524,12 @@ class NameParser:
             reading.changes.append("greeting")
         if text in self.surnames:
             return self._bare_surname(text, reading)
+        for remark in self._tails:
+            # 张伟收: a parcel note; 张收 would be a name.
+            if text.endswith(remark) and self._looks_like_name(text[: -len(remark)]):
+                text = text[: -len(remark)]
+                reading.changes.append("remark")
+                break
         if text in self._placeholders or (len(text) >= 3 and len(set(text)) == 1 and text[0] != MASK):
             rule = "placeholder" if text in self._placeholders else "repeated character"
             return ParsedName(gender_evidence=reading.gender, rule=rule)
@@ -530,7 +540,8 @@ class NameParser:
         relative = next((h for h in found if h.relative), None)
         if relative is not None and core not in self.surnames and MASK not in core:
             # 张伟妈妈 is a relative of 张伟 whose own name is not given.
-            return self._finish(reading, "nickname", display=text)
+            parsed = self._finish(reading, "nickname", display=text)
+            return replace(parsed, salutation=text)
         if core in self._placeholders:
             # 测试先生 and 某女士 name nobody, but still say a gender.
             return self._finish(reading, "empty")
@@ -563,7 +574,7 @@ class NameParser:
         """小张, 老王, 阿明: a surname only where the prefix goes with one and the surname is common enough."""
         known = self.surnames.get(text[1:])
         surname = (
-            known[2] if known and known[0] >= self._nickname_prefixes[text[0]] or len(text) == 3 and known else None
+            known[2] if (known and known[0] >= self._nickname_prefixes[text[0]]) or (len(text) == 3 and known) else None
         )
         return self._finish(reading, "nickname", surname=surname, display=text)
 
@@ -641,11 +652,12 @@ class NameParser:
         given = text[len(surname) :]
         known = self.surnames.get(surname)
         if known is not None:
-            reading_of_surname = known[1]
-            canonical = known[2]
+            reading_of_surname, canonical = known[1], known[2]
+            surname_initials = reading_of_surname[:1]
         else:
-            reading_of_surname = "".join(self.surnames[c][1] for c in surname)
-            canonical = surname
+            readings = [self.surnames[c][1] for c in surname]
+            reading_of_surname, canonical = "".join(readings), surname
+            surname_initials = "".join(r[:1] for r in readings)
         if canonical != surname:
             reading.changes.append("misspelt surname")
         syllables = [self._read(c) for c in given]
@@ -657,12 +669,18 @@ class NameParser:
             display=canonical + given,
             name_key=canonical + given,
             pinyin_key=reading_of_surname + "".join(syllables),
-            initials=reading_of_surname[:1] + "".join(s[:1] for s in syllables),
+            initials=surname_initials + "".join(s[:1] for s in syllables),
         )
 
     def _double_surname(self, text: str) -> str | None:
         """陈方 of 陈方安生: two common surnames before a given name of two."""
-        if len(text) != 4 or any(self.surnames.get(c, (0.0,))[0] < _COMMON for c in text[:2]):
+        if (
+            len(text) != 4
+            or text[0] == text[1]
+            or any(
+                self.surnames.get(c, (0.0,))[0] < self._thresholds["double_surname_minimum_frequency"] for c in text[:2]
+            )
+        ):
             return None
         return text[:2]
 
@@ -674,7 +692,7 @@ class NameParser:
         folded = text.casefold()
         if self._is_latin_company(folded):
             return self._finish(reading, "company", display=text)
-        if not text.isascii() and _HANGUL.search(text) or _KANA.search(text):
+        if (not text.isascii() and _HANGUL.search(text)) or _KANA.search(text):
             return self._unsplit(text, reading)
         handle = re.search(r"\d", text) is not None
         if handle and not re.search(r"[^\W\d_]{2,}\s+[^\W\d_]+", text):
@@ -693,6 +711,9 @@ class NameParser:
             else:
                 text = head
         words = self._take_affixes(_words(text), reading)
+        if "_" in text and self._pinyin_order(words) is None:
+            # sunshine_girl: blanks of a handle, not of a name.
+            return self._finish(reading, "nickname", display=text)
         if not words:
             words, family_first = family_first, []
         if not words:
@@ -700,7 +721,11 @@ class NameParser:
         if any(MASK in w for w in words + family_first):
             return self._masked_latin(words, family_first, reading)
         if family_first:
-            return self._latin_full(words, family_first, reading)
+            letters = [_ascii_letters("".join(family_first)), *map(_ascii_letters, words)]
+            parts = [self._syllables(x) for x in letters]
+            given_parts = [x for part in parts[1:] for x in part or []]
+            pinyin = all(parts) and len(given_parts) <= 3 and self._weight(letters[0], given_parts) > 0
+            return self._latin_full(words, family_first, reading, pinyin=pinyin)
         return self._order_latin(words, reading)
 
     def _is_latin_company(self, folded: str) -> bool:
@@ -758,29 +783,39 @@ class NameParser:
             given = words[1:] if capitals[0] else words[:-1]
             if pinyin is not None or family[0].casefold() in self._romanised or len(family[0]) > 2:
                 return self._latin_full(given, family, reading, pinyin=pinyin is not None)
+        letters = [_ascii_letters(w) for w in words]
+        rare = self._thresholds["romanised_surname_maximum_pinyin_share"]
+        romanised = [x in self._romanised and self._surname_syllables.get(x, 0.0) < rare for x in letters]
+        if len(words) == 3 and sum(romanised) == 1 and (romanised[0] or romanised[-1]):
+            # CHAN Tai Man: Cantonese and Taiwanese spellings; a hyphen or a third word tells them from Western names.
+            family, given = (words[:1], words[1:]) if romanised[0] else (words[-1:], words[:-1])
+            if romanised[0] or not _LONG_WORD.search(" ".join(given)):
+                return self._latin_full(given, family, reading, surname_first=True)
+        if len(words) == 2 and romanised[0] and not romanised[1] and "-" in words[1]:
+            return self._latin_full(words[1:], words[:1], reading, surname_first=True)
         if pinyin is not None:
             return self._latin_full(*pinyin, reading, pinyin=True)
-        if len(words) == 3 and words[0].casefold() in self._romanised and words[2].casefold() not in self._romanised:
-            return self._latin_full(words[1:], words[:1], reading, pinyin=True)
         at = len(words) - 1
         while at > 1 and self._bare(words[at - 1]) in self._particles:
             at -= 1
         return self._latin_full(words[:at], words[at:], reading)
 
     def _syllables(self, letters: str) -> list[str] | None:
-        """Letters as pinyin syllables, fewest first; None where they are not pinyin."""
-        if len(letters) > _LONGEST_HAN_NAME * 2:
+        """Letters as pinyin syllables, the likeliest given name of all ways to cut; None where they are not pinyin."""
+        if not 0 < len(letters) <= _LONGEST_HAN_NAME * 2:
             return None
-        best: list[list[str] | None] = [[]] + [None] * len(letters)
+        best: list[tuple[float, list[str]] | None] = [(1.0, [])] + [None] * len(letters)
         for end in range(1, len(letters) + 1):
             for start in range(max(0, end - 6), end):
                 before = best[start]
-                if before is None or letters[start:end] not in self._given_syllables:
+                share = self._given_syllables.get(letters[start:end])
+                if before is None or share is None:
                     continue
                 current = best[end]
-                if current is None or len(before) + 1 < len(current):
-                    best[end] = [*before, letters[start:end]]
-        return best[len(letters)]
+                if current is None or before[0] * share > current[0]:
+                    best[end] = (before[0] * share, [*before[1], letters[start:end]])
+        found = best[-1]
+        return found[1] if found else None
 
     def _weight(self, surname: str, given: list[str]) -> float:
         """How well a surname and given syllables go together in Chinese; 0 where they do not."""
@@ -807,6 +842,8 @@ class NameParser:
 
     def _pinyin_of_one_word(self, letters: str) -> tuple[str, str] | None:
         """zhangwei, ouyangnana: surname and given name written together; None for susan and the like."""
+        if letters in self._western_given_names:
+            return None
         best: tuple[float, str, str] | None = None
         for length in range(2, min(len(letters) - 1, 8)):
             surname, rest = letters[:length], letters[length:]
@@ -816,7 +853,7 @@ class NameParser:
             weight = self._surname_syllables[surname] * min(self._given_syllables[s] for s in given)
             if best is None or weight > best[0]:
                 best = (weight, surname, rest)
-        if best is None or best[0] < _PINYIN_WORD_WEIGHT:
+        if best is None or best[0] < self._thresholds["pinyin_word_minimum_weight"]:
             return None
         return best[1], best[2]
 
@@ -828,7 +865,7 @@ class NameParser:
             return self._finish(reading, "surname_only", surname=display, display=display)
         if reading.honorifics:
             return self._finish(reading, "latin", surname=display, display=display)
-        letters = _ascii_letters(word)
+        letters = _key_letters(word)
         return self._finish(
             reading,
             "latin",
@@ -847,9 +884,15 @@ class NameParser:
         return self._finish(reading, "masked", surname=surname, display=shown)
 
     def _latin_full(
-        self, given: list[str], family: list[str], reading: _Reading, *, pinyin: bool = False
+        self,
+        given: list[str],
+        family: list[str],
+        reading: _Reading,
+        *,
+        pinyin: bool = False,
+        surname_first: bool = False,
     ) -> ParsedName:
-        """A Latin name with surname and given name; pinyin names are shown surname first, others given name first."""
+        """A Latin name with surname and given name; Chinese names are shown surname first, others given name first."""
         shouted = all(w.isupper() or w.islower() or not _LATIN_LETTER.search(w) for w in given + family)
         if pinyin:
             surname = _ascii_case("".join(family))
@@ -858,12 +901,13 @@ class NameParser:
         else:
             surname = " ".join(_cased(w, shouted=shouted) for w in family)
             given_name = " ".join(_cased(w, shouted=shouted) for w in given)
-            display = f"{given_name} {surname}"
+            display = f"{surname} {given_name}" if surname_first else f"{given_name} {surname}"
         middle_dropped = [w for i, w in enumerate(given) if i == 0 or len(self._bare(w)) > 1]
-        family_letters = _ascii_letters("".join(family))
-        given_letters = _ascii_letters("".join(middle_dropped))
-        key = f"{_key_letters(''.join(family))} {_key_letters(''.join(middle_dropped))}".strip()
-        initials = family_letters[:1] + "".join(_ascii_letters(w)[:1] for w in middle_dropped)
+        in_keyboard_pinyin = _ascii_letters if pinyin else _key_letters
+        family_letters = in_keyboard_pinyin("".join(family))
+        given_letters = in_keyboard_pinyin("".join(middle_dropped))
+        key = f"{family_letters} {given_letters}".strip()
+        initials = family_letters[:1] + "".join(_key_letters(w)[:1] for w in middle_dropped)
         if pinyin:
             syllables = self._syllables(given_letters) or [given_letters]
             initials = family_letters[:1] + "".join(s[:1] for s in syllables)
@@ -893,6 +937,9 @@ class NameParser:
         initials: str | None = None,
     ) -> ParsedName:
         """Put the parts together with the honorific that says most, the masked form and the salutation."""
+        if len({h.gender for h in reading.honorifics if h.class_ == "gendered"}) > 1:
+            # 先生/女士 is the form's own text, not a form of address.
+            reading.honorifics = [h for h in reading.honorifics if h.class_ != "gendered"]
         honorific = min(reading.honorifics, key=lambda h: _HONORIFIC_ORDER.get(h.class_, 9), default=None)
         genders = {h.gender for h in reading.honorifics if h.gender} | ({reading.gender} if reading.gender else set())
         gender = genders.pop() if len(genders) == 1 else None
@@ -911,7 +958,7 @@ class NameParser:
             display_name=display,
             masked_name=mask(display, surname) if display else None,
             salutation=salutation(
-                surname,
+                None if kind == "nickname" else surname,
                 display,
                 gender=gender,
                 honorific=honorific.canonical if honorific else None,
@@ -922,8 +969,24 @@ class NameParser:
 
 
 _HONORIFIC_ORDER = {"gendered": 0, "kinship": 1, "rank": 2}
-_COMMON = 200.0
-_PINYIN_WORD_WEIGHT = 2e-5
+
+
+def _read_thresholds(path: Path) -> dict[str, float]:
+    """The numbers by which a doubtful name is decided."""
+    thresholds: dict[str, float] = {}
+    for row in read_rows(path, ["threshold", "value"]):
+        try:
+            thresholds[row["threshold"]] = float(row["value"])
+        except ValueError as error:
+            raise UserError(f"{path.name}, {row['threshold']}: {row['value']!r} is no number.") from error
+    missing = {
+        "double_surname_minimum_frequency",
+        "pinyin_word_minimum_weight",
+        "romanised_surname_maximum_pinyin_share",
+    } - thresholds.keys()
+    if missing:
+        raise UserError(f"{path.name} lacks the row {', '.join(sorted(missing))}: restore it from the repository.")
+    return thresholds
 
 
 def _words(text: str) -> list[str]:
@@ -954,15 +1017,21 @@ def _ascii_letters(word: str) -> str:
 
 
 def mask(display: str, surname: str | None) -> str:
-    """Hide the given name: 张**, 欧阳**, 买**·**, J*** S***; without a surname the first character stays."""
+    """Hide the given name: 张**, 欧阳**, 买**·**, J*** S***; without a surname the first character stays.
+
+    A bare surname is shown as 张*, like a person with a given name: the mask says nothing of what was known.
+    """
     if _HAN.match(display):
-        keep = len(surname) if surname and display.startswith(surname) else 1
-        if surname is None and len(display) == 1:
+        if display == surname:
+            return display + MASK
+        if len(display) == 1:
             return MASK
-        if surname and not display.startswith(surname):
-            keep = 1
-        return display[:keep] + "".join(c if c == "·" else MASK for c in display[keep:][:_LONGEST_HAN_NAME])
-    return " ".join(w[:1] + "***" if len(w) > 1 else MASK for w in display.split())
+        keep = len(surname) if surname and display.startswith(surname) else 1
+        hidden = display[keep : keep + _LONGEST_HAN_NAME]
+        return display[:keep] + "".join(c if c == "·" else MASK for c in hidden)
+    if not any(c.isalnum() for c in display):
+        return display
+    return " ".join(MASK if len(w) == 1 or w[0] == MASK else w[0] + "***" for w in display.split())
 
 
 @cache

@@ -23,7 +23,7 @@ from orchestration.errors import UserError
 
 HOME = "CN"
 _INVISIBLE = re.compile(
-    "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufffd\u0000-\u001f\u007f-\u009f]"
+    "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufffd\ud800-\udfff\u0000-\u001f\u007f-\u009f]"
 )
 _DASHES = re.compile("[\u2010-\u2015\u2212\u2500\u30fc\ufe58\ufe63\uff0d]")
 _DECIMAL = re.compile(r"(\d{5,15})\.0+")
@@ -68,7 +68,7 @@ class _Region:
         metadata = phonenumbers.PhoneMetadata.metadata_for_region(code)
         if metadata is None:
             raise UserError(
-                f"phone_default_regions.csv names the region {code!r}, which is no country code: use one such as CN or US."
+                f"phone_default_regions.csv names the region {code!r}, which is no country code: use CN, US, …"
             )
         self.code = code
         self.country_code = metadata.country_code
@@ -80,7 +80,7 @@ class _Region:
         )
 
     def kind(self, national: str) -> str | None:
-        """mobile or landline for a valid national number (no trunk prefix), else None."""
+        """Say mobile or landline for a valid national number (no trunk prefix), else None."""
         if self.mobile.fullmatch(national):
             return "mobile"
         if self.fixed.fullmatch(national) or self.service.fullmatch(national):

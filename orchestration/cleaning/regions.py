@@ -90,6 +90,10 @@ class Divisions:
                 return found, length
             found = [d for d in self._short.get(head, []) if d.level in levels]
             if found and _STREET_FOLLOWS.match(rest) is None:
+                longer = self._index.get(head + rest[:1], []) if rest else []
+                if any(d.level != found[0].level for d in longer):
+                    # 朝阳区 is no district of 朝阳市, 吉林市 is not the province, 恩施市 not the prefecture.
+                    continue
                 # 萧山市 is a district today: a short name with another suffix is the same place.
                 if rest[:1] in ("市", "区", "县", "州") and any(d.level != "province" for d in found):
                     return found, length + 1
@@ -126,9 +130,9 @@ class Divisions:
         fitting = [d for d in found if province in (None, d.province) and city in (None, d.city)]
         if fitting:
             named_in_full = rest[:taken] == fitting[0].name
-            if len({(d.province, d.city) for d in fitting}) == 1 and (
-                named_in_full or province is not None or taken > 2
-            ):
+            # A short name alone is trusted for a county-level city only (昆山, 义乌); 和平 and 新华 are words.
+            known_alone = named_in_full or taken > 2 or fitting[0].name.endswith("市")
+            if len({(d.province, d.city) for d in fitting}) == 1 and (known_alone or province is not None):
                 province, city, district = fitting[0].province, fitting[0].city, fitting[0].name
                 rest = rest[taken:]
             elif named_in_full or province is not None:
