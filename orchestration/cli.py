@@ -238,4 +238,11 @@ def _print_published(settings: Settings) -> None:
     table.add_row("checks passed / failed", f"{summary.checks_passed:,} / {summary.checks_failed:,}")
     out.print(table)
     out.print(f"Published file: {settings.serving_dir / 'current' / 'c360.duckdb'}", highlight=False, soft_wrap=True)
-    out.print("Next: c360 status · c360 customer <id> · make dev (Dagster UI) · open the file read-only in a BI tool")
+    where = f"--warehouse {os.path.relpath(settings.warehouse)}"
+    out.print(
+        f"Next, with .venv/bin/c360:\n  c360 status {where}\n  c360 customer {summary.example_customer} {where}\n"
+        f"  c360 dev --landing {os.path.relpath(settings.landing)} {where}    the Dagster UI, http://127.0.0.1:3000\n"
+        "Or open the published file read-only in a BI tool while the next refresh runs.",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from orchestration.warehouse.runner import prepare_manifest
 PARTITION_RANGE_START = "dagster/asset_partition_range_start"
 PARTITION_RANGE_END = "dagster/asset_partition_range_end"
 RUN_EVENTS = "c360_run_events"
+DBT_LOG = "last_dbt_build.log"
 
 _USER_ERRORS = {"UserError", "WarehouseBusyError"}
 
@@ -169,7 +171,13 @@ def run_refresh(settings: Settings, on_step: Callable[[StepEnd, int, int], None]
         ended.append(step)
         on_step(step, len(ended), total)
 
-    with dg.DagsterInstance.from_config(str(prepare_instance_home(settings))) as instance:
+    home = prepare_instance_home(settings)
+    # dbt's own lines go where a person can look them up; the terminal shows the steps.
+    with (
+        dg.DagsterInstance.from_config(str(home)) as instance,
+        (home / DBT_LOG).open("w", encoding="utf-8") as dbt_log,
+        redirect_stdout(dbt_log),
+    ):
         for job, (first, last) in runs:
             _run(job, instance, partition_range_tags(first, last), listen)
             failures = [step for step in ended if not step.succeeded]

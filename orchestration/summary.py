@@ -6,6 +6,7 @@ What belongs here: counting what is there. What does not: printing it (`cli.py`)
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -40,13 +41,16 @@ class PublishedSummary:
     tiers: dict[str, int]
     checks_passed: int
     checks_failed: int
+    example_customer: str
 
 
 def summarise(version: Version) -> PublishedSummary:
     """Count what one published version holds; reads only the published file."""
     with connect_file(version.file) as con:
-        received, loaded, quarantined = _one(
-            con, "select sum(rows_received), sum(rows_loaded), sum(rows_quarantined) from quality.deliveries"
+        counts = _one(
+            con,
+            "select sum(rows_received), sum(rows_loaded), sum(rows_superseded), sum(rows_repeated), "
+            "sum(rows_quarantined) from quality.deliveries",
         )
         records, unlinked = _one(
             con, "select count(*), count(*) filter (where customer_id is null) from identity.customer_xref"
@@ -61,15 +65,13 @@ def summarise(version: Version) -> PublishedSummary:
             "select count(*) filter (where passed), count(*) filter (where not passed) from quality.check_results "
             "where run_id = (select arg_max(run_id, checked_at) from quality.check_results)",
         )
+        (best,) = _one(con, "select coalesce(arg_max(customer_id, net_revenue), '<id>') from marts.customer_360")
         facts = con.execute(
             "select table_name from information_schema.tables where table_schema = 'marts' and table_name like 'fct%' "
             "order by table_name"
         ).fetchall()
-        stages = {
-            "rows received": received or 0,
-            "rows loaded": loaded or 0,
-            "rows quarantined": quarantined or 0,
-        }
+        names = ("rows received", "rows loaded", "rows superseded", "rows repeated", "rows quarantined")
+        stages = {name: rows or 0 for name, rows in zip(names, counts, strict=True)}
         for (table,) in facts:
             (stages[f"marts.{table}"],) = _one(con, f'select count(*) from marts."{table}"')
     return PublishedSummary(
@@ -83,6 +85,7 @@ def summarise(version: Version) -> PublishedSummary:
         tiers=dict(tiers),
         checks_passed=passed,
         checks_failed=failed,
+        example_customer=best,
     )
 
 
@@ -98,7 +101,7 @@ def latest_deliveries(version: Version, limit: int) -> list[DeliveryLine]:
     return [DeliveryLine(*row) for row in rows]
 
 
-def _one(con: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
+def _one(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
     row = con.execute(query).fetchone()
     if row is None:
         raise RuntimeError(f"An aggregate query gave no row: {query}")
