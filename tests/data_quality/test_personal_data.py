@@ -1,0 +1,72 @@
+import duckdb
+import pytest
+
+from data_quality.personal_data import declared_sql, is_identifier, load_patterns, scan_sql
+
+TEXT = {p.kind: p.regex for p in load_patterns() if p.applies_to == "text"}
+
+
+def kinds(value: str) -> set[str]:
+    return {
+        k for k, regex in TEXT.items() if duckdb.execute("select regexp_matches(?, ?)", [value, regex]).fetchone()[0]
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("13812345678", {"mobile"}),
+        ("19912345678", {"mobile"}),
+        ("tel:(138)12345678", set()),
+        ("+8613812345678", {"mobile"}),
+        ("0086-13812345678", {"mobile"}),
+        ("电话：138 1234 5678。", {"mobile"}),
+        ("12345678901", set()),
+        ("138123456789", set()),
+        ("138****5678", set()),
+        ("a@b.cn", {"email"}),
+        ("z***@b.cn", set()),
+        ("11010519491231002x", {"id_card"}),
+        ("110105194913310021", set()),
+        ("202606301234567890", set()),
+        ("d41d8cd98f00b204e9800998ecf8427e", set()),
+        ("雨伞 500ml*12", set()),
+    ],
+)
+def test_what_counts_as_personal_in_free_text(value, expected):
+    assert kinds(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "identifier"), [("sku", True), ("order_id", True), ("sale_line_key", True), ("topic", False)]
+)
+def test_identifiers_are_told_from_text(column, identifier):
+    assert is_identifier(column) is identifier
+
+
+def test_names_of_tables_and_columns_cannot_break_the_scan():
+    duckdb_columns = [("marts", 'o"dd', "it's", "VARCHAR")]
+    with duckdb.connect() as con:
+        con.execute("""create schema marts; create table marts."o""dd" as select '13812345678' as "it's" """)
+        found = con.execute(scan_sql(duckdb_columns, "text") or "").fetchall()
+        assert found == [('marts.o"dd', "it's", "mobile", 1)]
+        assert con.execute(declared_sql(duckdb_columns, {"it's"}) or "").fetchall() == [
+            ('marts.o"dd', "it's", "declared", 1)
+        ]
+
+
+def test_numbers_and_dates_are_not_scanned():
+    assert (
+        scan_sql([("marts", "fct_sales", "amount", "DECIMAL(18,4)"), ("marts", "fct_sales", "on", "DATE")], "text")
+        is None
+    )
+
+
+def test_a_broken_pattern_is_named_with_its_row(tmp_path):
+    path = tmp_path / "personal_data_patterns.csv"
+    path.write_text("kind,applies_to,regex,valid_from,why\nmobile,text,(1[3-9],2000-01-01,w\n")
+    with pytest.raises(ValueError, match=r"personal_data_patterns\.csv row 2"):
+        load_patterns(path)
+    path.write_text("kind,applies_to,regex,valid_from,why\nmobile,all,1,2000-01-01,w\n")
+    with pytest.raises(ValueError, match="applies_to is 'all'"):
+        load_patterns(path)
