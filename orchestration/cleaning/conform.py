@@ -86,7 +86,6 @@ def conform_sql(raw: str, contract: Contract, tokens: tuple[NullToken, ...], zon
         for name, column in columns.items()
         if column.type in _CHOICE_TYPES and not _is_strict(contract, name)
     }
-    delivered = ", ".join(f"{{'key': {literal(name)}, 'value': {identifier(name)}}}" for name in columns)
     unknown = ", ".join(
         f"case when {condition} then {{'key': {literal(name)}, 'value': {_given(name)}}} end"
         for name, condition in warnings.items()
@@ -118,16 +117,27 @@ def conform_sql(raw: str, contract: Contract, tokens: tuple[NullToken, ...], zon
                 when _row_error is not null then [_row_error]
                 when faulty then list_filter([{reasons}], lambda x: x is not null)
             end as reasons,
-            case when faulty then map_from_entries(list_filter(
-                list_concat(
-                    [{delivered}],
-                    [{{'key': '_raw', 'value': _raw}}],
-                    coalesce(map_entries(_extra), [])
-                ),
-                lambda x: x.value is not null
-            )) end as row_content,
+            case when faulty then {_row_content(list(columns))} end as row_content,
             {unknown_map} as unknown
         from judged"""
+
+
+def _row_content(columns: list[str]) -> str:
+    """SQL of the map of everything that was delivered in a row, without what was empty.
+
+    An undeclared column that is named like a declared one (another header won) is kept as `_extra.<name>`.
+    """
+    declared = ", ".join(f"{{'key': {literal(name)}, 'value': {identifier(name)}}}" for name in [*columns, "_raw"])
+    names = ", ".join(map(literal, [*columns, "_raw"]))
+    extra = "coalesce(map_entries(_extra), [])"
+    return f"""map_concat(
+                map_from_entries([
+                    {{'key': '_extra.' || x.key, 'value': x.value}} for x in {extra}
+                    if x.value is not null and x.key in ({names})
+                ]),
+                map_from_entries([x for x in {extra} if x.value is not null and x.key not in ({names})]),
+                map_from_entries([x for x in [{declared}] if x.value is not null])
+            )"""
 
 
 def record_key(contract: Contract) -> str:
