@@ -294,7 +294,8 @@ def _attach_to(
                     as distance
             from met_evidence
             group by orphan, target
-            having not bool_or(contradicted)
+            -- With so little of a name a differing sex is enough to doubt.
+            having not bool_or(contradicted or gender = 'different')
         )
         -- Who bears the name stands before whom nothing but the number speaks for.
         select *, count(*) over (partition by orphan) as choices

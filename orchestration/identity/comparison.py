@@ -19,7 +19,6 @@ case
             when (l.name_kind = 'latin' or r.name_kind = 'latin') and l.sound_key = r.sound_key then 'same_sound'
             when l.name_kind = 'latin' and r.name_kind = 'latin' then
                 case
-                    when jaro_winkler_similarity(l.name_key, r.name_key) >= {similar_name} then 'close'
                     when l.surname_sound = r.surname_sound
                         and least(length(l.given_sound), length(r.given_sound)) <= 1
                         and left(l.given_sound, 1) = left(r.given_sound, 1) then 'close'
@@ -89,7 +88,11 @@ case
     when l.email is null or r.email is null then 'unknown'
     when l.email = r.email then 'same'
     when l.email_local = r.email_local then 'same_mailbox_name'
-    when jaro_winkler_similarity(l.email_local, r.email_local) >= {similar_mailbox} then 'close'
+    -- Other digits are other people: zhangwei81 and zhangwei82.
+    when jaro_winkler_similarity(l.email_local, r.email_local) >= {similar_mailbox}
+        and damerau_levenshtein(l.email_local, r.email_local) <= 1
+        and regexp_replace(l.email_local, '[^0-9]', '', 'g') = regexp_replace(r.email_local, '[^0-9]', '', 'g')
+        then 'close'
     else 'different'
 end
 """

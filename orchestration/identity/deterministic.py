@@ -183,7 +183,7 @@ decided as (
             when phone = 'same' and name = 'same_sound' then 'phone_same_sound'
             -- One different character is a sibling rather than a slip unless the birthday says otherwise.
             when phone = 'same' and name in ('close', 'part')
-                and (both_latin or birthday = 'same' and gender <> 'different')
+                and gender <> 'different' and (both_latin or birthday = 'same')
                 then 'phone_close_name'
         end as rule
     from strong_evidence as c

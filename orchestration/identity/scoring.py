@@ -25,8 +25,8 @@ MODEL_FORMAT = 1
 _COMPARED = ("name", "birthday", "phone", "email", "address", "gender")
 _INPUT_COLUMNS = (
     "surname, given_name, name_kind, name_pattern, name_key, pinyin_key, sound_key, surname_sound, given_sound, "
-    "title_gender, gender, birthday, phone, phones, email, email_local, city, district, road, road_number, building, room, "
-    "address_key"
+    "title_gender, gender, birthday, phone, phones, email, email_local, city, district, road, "
+    "road_number, building, room, address_key"
 )
 
 logging.getLogger("splink").setLevel(logging.ERROR)
