@@ -59,17 +59,17 @@ class Grammar:
         quoted = rb'"(?:[^"]++|"")*+"'
         plain = rb'(?:[^"' + d + rb"][^" + d + rb"]*+)?+"
         strict = rb"(?:" + quoted + rb'|[^"' + d + rb"]*+)"
-        loose = rb"(?:" + quoted + rb"[ \t]*+|" + plain + rb")"
+        blanks = rb"[ ]*+" if delimiter == b"\t" else rb"[ \t]*+"
+        loose = rb"(?:" + quoted + blanks + rb"|" + plain + rb")"
         inside = rb'(?:[^"]++|"")*+'
         self.delimiter = delimiter
         self.strict = re.compile(strict + rb"(?:" + d + strict + rb")*+", re.DOTALL)
         self.loose = re.compile(loose + rb"(?:" + d + loose + rb")*+", re.DOTALL)
         self.opens = re.compile(rb"(?:" + loose + d + rb')*+"' + inside, re.DOTALL)
-        self.stays_open = re.compile(
-            inside + rb'(?:"(?:' + d + loose + rb")*+" + d + rb'"' + inside + rb")?", re.DOTALL
-        )
-        self.closes = re.compile(inside + rb'"[ \t]*+(?:' + d + loose + rb")*+", re.DOTALL)
-        self.field = re.compile(rb"(" + quoted + rb")[ \t]*+|" + plain, re.DOTALL)
+        reopens = rb'"' + blanks + d + rb"(?:" + loose + d + rb')*+"' + inside
+        self.stays_open = re.compile(inside + rb"(?:" + reopens + rb")?", re.DOTALL)
+        self.closes = re.compile(inside + rb'"' + blanks + rb"(?:" + d + loose + rb")*+", re.DOTALL)
+        self.field = re.compile(rb"(" + quoted + rb")" + blanks + rb"|" + plain, re.DOTALL)
         self.quoted = re.compile(quoted, re.DOTALL)
 
     def split(self, record: bytes) -> list[bytes] | None:
@@ -117,6 +117,7 @@ class Framer:
         self.report = bad
         self.limits = limits
         self.line_end = line_end
+        self._between = b'"' + delimiter + b'"'
         self.result = Framed()
         self._open: list[tuple[int, bytes]] = []
         self._open_bytes = 0
@@ -134,10 +135,8 @@ class Framer:
         return self.result
 
     def _frame_plain(self, block: LineBlock) -> bool:
-        """Write a block that holds no quote and no stray control in one go; False when it is not that simple."""
+        """Write a block of rows that are plain, or quoted throughout, in one go; False when it is not that simple."""
         text = b"\n".join(block.lines)
-        if b'"' in text:
-            return False
         if b"\r" in text:
             text = (text + b"\n").replace(b"\r\n", b"\n")[:-1]
             if b"\r" in text:
@@ -146,7 +145,11 @@ class Framer:
         if len(lines) != len(block.lines):
             return False
         delimiter, expected = self.delimiter, self.width - 1
-        if all(lines) and all(line.count(delimiter) == expected for line in lines):
+        if b'"' in text:
+            if not all(map(self._is_simply_quoted, lines)):
+                return False
+            written = [b"%d%b%b\n" % (n, delimiter, line) for n, line in enumerate(lines, block.start)]
+        elif all(lines) and all(line.count(delimiter) == expected for line in lines):
             written = [b"%d%b%b\n" % (n, delimiter, line) for n, line in enumerate(lines, block.start)]
         else:
             written = []
@@ -210,9 +213,11 @@ class Framer:
         """Every field quoted, no quote inside: the commonest quoting, told by counting."""
         return (
             record.count(b'"') == 2 * self.width
-            and record.count(b'"' + self.delimiter + b'"') == self.width - 1
-            and record.startswith(b'"')
-            and record.endswith(b'"')
+            and record.count(self._between) == self.width - 1
+            and record[:1] == b'"' == record[-1:]
+            # A value may itself begin or end with the delimiter; then counting does not tell.
+            and not record.startswith(self._between)
+            and not record.endswith(self._between)
             and b"\r" not in record
         )
 

@@ -1,0 +1,67 @@
+"""A landing zone and a warehouse of one's own for each test of ingestion."""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_quality.contract import load_contracts
+from orchestration.database import connect
+from orchestration.ingestion.ingest import PartitionResult, ingest_partition, record_unplaced
+from orchestration.ingestion.raw_store import refresh_raw_views
+from orchestration.settings import Settings
+
+DAY = date(2025, 3, 14)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    landing = tmp_path / "landing"
+    landing.mkdir()
+    return Settings(landing=landing, warehouse=tmp_path / "warehouse", threads=1, _env_file=None)
+
+
+@pytest.fixture
+def deliver(settings: Settings) -> Callable[..., Path]:
+    def put(name: str, content: bytes | str, *, source: str = "pos", day: str = DAY.isoformat()) -> Path:
+        folder = settings.landing / source / day
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return put
+
+
+class Raw:
+    """Takes deliveries in and answers from raw."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def ingest(self, table: str = "pos_sales", day: date = DAY, **options: Any) -> PartitionResult:
+        return ingest_partition(self.settings, load_contracts()[table], day, **options)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        record_unplaced(self.settings)
+        with connect(self.settings) as con:
+            refresh_raw_views(con, self.settings)
+            return con.execute(sql).fetchall()
+
+    def take_in(self, columns: str, table: str = "pos_sales") -> list[tuple[Any, ...]]:
+        """Ingest the day, and give these columns of every row in file and line order."""
+        self.ingest(table)
+        return self.query(f"select {columns} from raw.{table} order by _file, _line")
+
+    def problem(self, table: str = "pos_sales") -> tuple[str, str, int]:
+        """Ingest the day, and give reason, message and rows of its one quarantined file."""
+        self.ingest(table)
+        (found,) = self.query("select reason, message, rows from raw.files where status = 'quarantined'")
+        return found
+
+
+@pytest.fixture
+def raw(settings: Settings) -> Raw:
+    return Raw(settings)
