@@ -449,9 +449,9 @@ def write_phones(
     form = _draw_form(rng, len(who), [profile[f"phone_{f}"] for f in PHONE_FORMS])
     no_line = ~people.landline.is_valid().to_numpy(zero_copy_only=False)[who]
     form = np.where((form == PHONE_FORMS.index("landline") + 1) & no_line, 0, form)
-    form = np.where(number == 0, 1, form)
     for code, name in enumerate(PHONE_FORMS, start=1):
-        planted[f"{place}:phone_{name}"] += int((form == code).sum())
+        planted[f"{place}:phone_{name}"] += int(((form == code) & (number != 0)).sum())
+    form = np.where(number == 0, 1, form)
     place_value = rng.integers(0, 7, len(who))
     shift = rng.integers(1, 10, len(who))
     variant = rng.integers(0, 1 << 30, len(who))
