@@ -25,6 +25,8 @@ _INSTANCE_CONFIG = """\
 # Written once by customer360; edit as you like.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 concurrency:
   runs:
     # Runs share one working database, so they follow one another.
