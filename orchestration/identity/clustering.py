@@ -16,11 +16,12 @@ from orchestration.identity.comparison import AGREEING, DISAGREEING, FIELDS, com
 from orchestration.identity.policy import IdentityPolicy
 
 # A name, a town and a sex are shared by many: a score needs something that is one person's own. At a shared
-# number a part of a name is left to the rules, which know how many people are there.
+# number a part of a name is left to the rules, which know how many people are there. A number one digit away is
+# not enough: numbers are given out in series, and namesakes get them too.
 _CORROBORATED = """
 (
     birthday in ('same', 'close') or email in ('same', 'same_mailbox_name', 'close')
-    or name in ('same', 'same_sound') and (phone in ('same', 'close') or address in ('same_door', 'same_road'))
+    or name in ('same', 'same_sound') and (phone = 'same' or address in ('same_door', 'same_road'))
     or both_latin and name in ('close', 'part') and (phone = 'same' or address = 'same_door')
 )
 """

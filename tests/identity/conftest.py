@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 
 from data_quality.contract import load_contracts
-from orchestration.cleaning import emails, names, phones
+from orchestration.cleaning import addresses, emails, names, phones
 from orchestration.database import SCHEMAS
 from orchestration.identity.resolve import Report, resolve
 from orchestration.settings import Settings
 
 SQL_TYPES = {"date": "date", "timestamp": "timestamp", "decimal": "decimal(18, 4)", "integer": "bigint"}
 SQL_TYPES |= {"boolean": "boolean"}
+SINGULAR = {"names": "name", "phones": "phone", "emails": "email", "addresses": "address"}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "pos_sales": {"line_no": 1, "sold_at": "2026-05-01 10:00", "sku": "A1", "quantity": 1, "amount": 10},
     "ecommerce_orders": {
@@ -41,7 +42,6 @@ class World:
 
     connection: duckdb.DuckDBPyConnection
     settings: Settings
-    addresses: dict[str, dict[str, str]]
 
     def add(self, table: str, delivered: str = "2026-05-01", **values: Any) -> None:
         contract = load_contracts()[table]
@@ -64,7 +64,12 @@ class World:
     def guest(self, order_id: str, name: str | None = None, phone: str | None = None, **more: Any) -> None:
         self.add("ecommerce_orders", order_id=order_id, receiver_name=name, receiver_phone=phone, **more)
 
-    def ticket(self, ticket_id: str, phone: str | None = None, **more: Any) -> None:
+    def survey(self, survey_id: str, name: str | None = None, phone: str | None = None, **more: Any) -> None:
+        assert name is None, "a survey carries no name"
+        self.add("call_center_surveys", survey_id=survey_id, phone=phone, **more)
+
+    def ticket(self, ticket_id: str, name: str | None = None, phone: str | None = None, **more: Any) -> None:
+        assert name is None, "a ticket carries no name"
         self.add("pos_sales", ticket_id=ticket_id, phone=phone, **more)
 
     def resolve(self) -> Report:
@@ -75,17 +80,7 @@ class World:
         write_dictionary(self.connection, "names", names.parse, names.ParsedName)
         write_dictionary(self.connection, "phones", phones.parse, phones.ParsedPhone)
         write_dictionary(self.connection, "emails", emails.parse, emails.ParsedEmail)
-        self.connection.execute(
-            "create or replace table clean.addresses (value varchar, province varchar, city varchar, district varchar, "
-            "road varchar, number varchar, building varchar, unit varchar, room varchar, address_key varchar, "
-            "rule varchar)"
-        )
-        for value, parts in self.addresses.items():
-            columns = ", ".join(parts)
-            marks = ", ".join("?" for _ in parts)
-            self.connection.execute(
-                f"insert into clean.addresses (value, {columns}) values (?, {marks})", [value, *parts.values()]
-            )
+        write_dictionary(self.connection, "addresses", addresses.parse, addresses.ParsedAddress)
 
     def customer(self, source: str, key: str) -> str | None:
         row = self.connection.execute(
@@ -112,7 +107,9 @@ def write_dictionary(
     """Parse every distinct value of the columns of one type into `clean.<kind>`."""
     parts = []
     for table, contract in load_contracts().items():
-        parts += [f"select {c} as value from clean.{table}" for c, d in contract.columns.items() if d.type == kind[:-1]]
+        parts += [
+            f"select {c} as value from clean.{table}" for c, d in contract.columns.items() if d.type == SINGULAR[kind]
+        ]
     values = [r[0] for r in connection.execute(" union ".join(parts)).fetchall() if r[0] is not None]
     columns = [f.name for f in fields(shape)]
     frame = pd.DataFrame([{"value": v, **asdict(parse(v))} for v in sorted(values)], columns=["value", *columns])
@@ -133,7 +130,12 @@ def empty_world(folder: Path) -> World:
             "_delivery_date date, _first_delivered date)"
         )
     settings = Settings(warehouse=folder / "warehouse", as_of=date(2026, 6, 1))
-    return World(connection, settings, {})
+    return World(connection, settings)
+
+
+@pytest.fixture(scope="session")
+def new_world() -> Callable[[Path], World]:
+    return empty_world
 
 
 @pytest.fixture
