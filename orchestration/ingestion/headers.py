@@ -66,7 +66,7 @@ class HeaderReader:
             ranked = [position for _, position in sorted(candidates.get(column, []))]
             if ranked:
                 positions[column] = ranked if rows_choose else ranked[:1]
-        winners = {ranked[0]: column for column, ranked in positions.items()}
+        winners = {position: column for column, ranked in positions.items() for position in ranked}
         extras: dict[str, int] = {}
         unnamed: set[str] = set()
         for position, written in enumerate(header):

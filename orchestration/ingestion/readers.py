@@ -94,12 +94,13 @@ NO_EXTRA = "null::map(varchar, varchar)"
 
 
 def _extra_map(values: dict[str, str]) -> str:
-    """SQL of the map of undeclared columns; a column without a value in the row is left out."""
+    """SQL of the map of undeclared columns; a column without a value in the row is left out, and NULL if all are."""
     if not values:
         return NO_EXTRA
     names = ", ".join(literal(name) for name in values)
-    entries = f"list_zip([{names}], [{', '.join(values.values())}])"
-    return f"map_from_entries(list_filter({entries}, lambda e: e[2] is not null))"
+    cells = ", ".join(values.values())
+    entries = f"list_filter(list_zip([{names}], [{cells}]), lambda e: e[2] is not null)"
+    return f"case when coalesce({cells}) is not null then map_from_entries({entries}) end"
 
 
 def read_file(job: Job) -> Reading:
@@ -358,7 +359,7 @@ def _read_json_lines(job: Job) -> Reading:
         column: "coalesce(" + ", ".join(f"v[{position + 1}]" for position in positions) + ")"
         for column, positions in mapping.positions.items()
     }
-    extra = _extra_map({name: f"v[{position + 1}]" for name, position in mapping.extras.items()})
+    extra = _extra_map(_json_extras(mapping, keys))
     raw = f"case when not ok then left(j, {job.limits.kept_raw_characters}) end"
     select = job.raw_columns(values, extra, "case when not ok then 'malformed_row' end", raw, "l")
     job.write(
@@ -366,6 +367,16 @@ def _read_json_lines(job: Job) -> Reading:
         f"from {lines}){bad.select(job)}"
     )
     return Reading(rows, rows - good, encoding, mapping, mapping.unknown)
+
+
+def _json_extras(mapping: HeaderMapping, keys: list[str]) -> dict[str, str]:
+    """SQL of the undeclared keys, and of a second spelling of a column in a row that also fills a better one."""
+    extras = {name: f"v[{position + 1}]" for name, position in mapping.extras.items()}
+    for ranked in mapping.positions.values():
+        for rank, position in enumerate(ranked[1:], 1):
+            better = ", ".join(f"v[{other + 1}]" for other in ranked[:rank])
+            extras[keys[position]] = f"case when coalesce({better}) is not null then v[{position + 1}] end"
+    return extras
 
 
 # --- parquet --------------------------------------------------------------------------------------------------------

@@ -5,12 +5,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from data_quality.contract import load_contracts
 from orchestration.database import connect
 from orchestration.ingestion.ingest import PartitionResult, ingest_partition, record_unplaced
-from orchestration.ingestion.raw_store import refresh_raw_views
+from orchestration.ingestion.raw_store import FileEntry, partition_dir, read_manifest, refresh_raw_views
 from orchestration.settings import Settings
 
 DAY = date(2025, 3, 14)
@@ -50,15 +51,35 @@ class Raw:
             refresh_raw_views(con, self.settings)
             return con.execute(sql).fetchall()
 
+    def stored(self, columns: str, table: str = "pos_sales") -> list[tuple[Any, ...]]:
+        """These columns of every stored row of the day, in file and line order."""
+        data = self.folder(table) / "data.parquet"
+        if not data.exists():
+            return []
+        return duckdb.execute(f"select {columns} from read_parquet(?) order by _file, _line", [str(data)]).fetchall()
+
+    def folder(self, table: str = "pos_sales") -> Path:
+        contract = load_contracts()[table]
+        return partition_dir(self.settings, contract.source, contract.dataset, DAY)
+
     def take_in(self, columns: str, table: str = "pos_sales") -> list[tuple[Any, ...]]:
         """Ingest the day, and give these columns of every row in file and line order."""
         self.ingest(table)
-        return self.query(f"select {columns} from raw.{table} order by _file, _line")
+        return self.stored(columns, table)
 
-    def problem(self, table: str = "pos_sales") -> tuple[str, str, int]:
-        """Ingest the day, and give reason, message and rows of its one quarantined file."""
+    def entries(self, table: str = "pos_sales") -> list[FileEntry]:
+        """What is remembered of the day's files, by path."""
+        return [entry for _, entry in sorted(read_manifest(self.folder(table)).files.items())]
+
+    def entry(self, table: str = "pos_sales") -> FileEntry:
+        """What is remembered of the day's one file."""
+        (found,) = self.entries(table)
+        return found
+
+    def problem(self, table: str = "pos_sales") -> FileEntry:
+        """Ingest the day, and give what is remembered of its one quarantined file."""
         self.ingest(table)
-        (found,) = self.query("select reason, message, rows from raw.files where status = 'quarantined'")
+        (found,) = (entry for entry in self.entries(table) if entry.status == "quarantined")
         return found
 
 
