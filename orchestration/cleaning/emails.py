@@ -98,7 +98,7 @@ class EmailParser:
         domain = re.sub(r"\.{2,}", ".", domain)
         if domain != text.rpartition("@")[2]:
             rule = "signs in the domain"
-        if not at or not local or len(local) > 64 or len(domain) > 253:
+        if not at or not local or not domain or len(local) > 64 or len(domain) > 253:
             return ParsedEmail(rule="no address")
         if domain in self._typos:
             domain, rule = self._typos[domain], "domain misspelt"

@@ -30,7 +30,7 @@ _DECIMAL = re.compile(r"(\d{5,15})\.0+")
 _SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?[eE]\+?(\d{1,2})")
 _SEVERAL = re.compile(r"\s*(?:[/\\、,，;；|]|\s+(?:or|and)\s+|或|和)\s*")
 _MOBILE_INSIDE = re.compile(r"(?<!\d)(?:\+?86[-\s]?)?1[3-9]\d{9}(?!\d)")
-_MASKED = re.compile(r"(?:\+?(?:00)?86)?([0-9]{2,7})([*#xX×●•○?✱]{2,10}|[*×●•✱])([0-9]{0,6})")
+_MASKED = re.compile(r"(?:\+?(?:00)?86)?([0-9]{0,7})([*#xX×●•○?✱]{2,11}|[*×●•✱])([0-9]{0,6})")
 _EXTENSION = re.compile(
     r"^(.*?\d{7,}.*?|.*?\d[\d\s()-]{6,}?)\s*(?:转|分机号?|内线|ext(?:ension)?\.?|x|#|,)\s*[:：]?\s*(\d{1,6})$",
     re.IGNORECASE,
@@ -182,7 +182,7 @@ class PhoneParser:
             text, rule = digits, "spreadsheet number"
         compact = re.sub(r"[\s().+-]", "", text)
         masked = _MASKED.fullmatch(compact)
-        if masked is not None:
+        if masked is not None and masked.group(1) + masked.group(3):
             return self._masked(*masked.groups())
         extension = None
         found = _EXTENSION.match(text)
@@ -242,7 +242,7 @@ class PhoneParser:
             found = self._chinese(digits, rule)
             if found is not None:
                 return found
-        matches = [(r, n) for r in self._regions for n in (_without_trunk(digits, r),) if r.kind(n)]
+        matches = [(r, n) for r in self._regions for n in (_without_trunk(stripped, digits, r),) if r.kind(n)]
         if len(matches) == 1:
             region, national = matches[0]
             return ParsedPhone(
@@ -253,7 +253,7 @@ class PhoneParser:
                 region=region.code,
                 rule=rule,
             )
-        if self._home_is_default and self._home.fixed.fullmatch(digits):
+        if not matches and self._home_is_default and self._home.fixed.fullmatch(digits):
             found = self._chinese("0" + digits, "trunk zero added")
             if found is not None:
                 return found
@@ -339,10 +339,11 @@ def _home_part(digits: str, explicit: bool) -> str | None:
     return None
 
 
-def _without_trunk(digits: str, region: _Region) -> str:
-    return (
-        digits[len(region.trunk) :] if region.trunk and digits.startswith(region.trunk) and len(digits) > 10 else digits
-    )
+def _without_trunk(text: str, digits: str, region: _Region) -> str:
+    """National digits; a trunk prefix counts only where it is set apart: 12012345670 is no American number."""
+    if region.trunk and re.match(rf"{region.trunk}[-. (]", text) and len(digits) > 10:
+        return digits[len(region.trunk) :]
+    return digits
 
 
 def _with_extension(parsed: ParsedPhone, extension: str) -> ParsedPhone:
