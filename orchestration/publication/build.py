@@ -8,7 +8,7 @@ into it. The golden records, person records and all of `clean` hold unmasked per
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -26,12 +26,13 @@ _ORDER = ("source", "dataset", "delivery_date", "kpi", "audience", "customer_id"
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """One table to publish; `without` are columns that stay behind."""
+    """One table to publish; `without` are columns that stay behind, `description` serves where it has no comment."""
 
     schema: str
     table: str
+    description: str = ""
     required: bool = True
-    without: tuple[str, ...] = field(default=())
+    without: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -41,15 +42,36 @@ class PublishedTable:
 
 # The warehouse's public interface beside the marts, which go out whole.
 _ALWAYS = (
-    PublishedTable("identity", "customer_xref"),
-    PublishedTable("identity", "links"),
-    PublishedTable("identity", "id_history"),
-    PublishedTable("identity", "review_queue"),
-    PublishedTable("quality", "deliveries"),
-    PublishedTable("quality", "delivery_files", required=False),
-    PublishedTable("quality", "drift", required=False),
-    PublishedTable("quality", "quarantine", without=("row_content",)),
-    PublishedTable("quality", "check_results"),
+    PublishedTable(
+        "identity", "customer_xref", "Which customer a record of a source belongs to. One row per source record."
+    ),
+    PublishedTable("identity", "links", "Pairs of records found to be one person, and by what. One row per pair."),
+    PublishedTable("identity", "id_history", "What became of earlier customer ids. One row per merge or split."),
+    PublishedTable("identity", "review_queue", "Pairs too close to call, for a person to decide. One row per pair."),
+    PublishedTable(
+        "quality",
+        "deliveries",
+        "Rows and amounts received, loaded, superseded, repeated and quarantined. "
+        "One row per source, dataset and delivery date.",
+    ),
+    PublishedTable(
+        "quality", "delivery_files", "What became of each delivered file. One row per file.", required=False
+    ),
+    PublishedTable("quality", "drift", "Changes in what a source delivers. One row per finding.", required=False),
+    PublishedTable(
+        "quality",
+        "quarantine",
+        "Rows and files that broke their contract, with the reasons; their content is not published. "
+        "One row per bad row or file.",
+        without=("row_content",),
+    ),
+    PublishedTable("quality", "check_results", "What the gates found. One row per check and run."),
+    PublishedTable(
+        "quality",
+        "revenue_reconciliation",
+        "Amounts on both sides of each step of the warehouse. One row per measure.",
+        required=False,
+    ),
 )
 
 
@@ -122,10 +144,11 @@ def _copy(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> int:
         "where database_name = current_database() and schema_name = $schema and view_name = $table",
         {"schema": table.schema, "table": table.table},
     ).fetchone()
-    if described and described[0]:
-        connection.execute(f"comment on table {target} is {literal(described[0])}")
-    for name, _, comment in kept:
-        if comment:
-            connection.execute(f"comment on column {target}.{identifier(name)} is {literal(comment)}")
+    comment = described[0] if described and described[0] else table.description
+    if comment:
+        connection.execute(f"comment on table {target} is {literal(comment)}")
+    for name, _, column_comment in kept:
+        if column_comment:
+            connection.execute(f"comment on column {target}.{identifier(name)} is {literal(column_comment)}")
     counted = connection.execute(f"select count(*) from {source}").fetchone()
     return int(counted[0]) if counted else 0

@@ -15,10 +15,10 @@ create table clean.ecommerce_customers as select 'A1' as record_key, 'A1' as acc
 create table clean.ecommerce_orders as
 select 'O1|1' as record_key, 'O1' as order_id, 1::bigint as line_no, null::varchar as account_id,
        timestamp '2026-06-29 10:00:00' as ordered_at, 50.00::decimal(18, 4) as amount;
-create table clean.ecommerce_events (event_id varchar);
-create table clean.call_center_cases as select 'C1' as record_key, 'C1' as case_id;
-create table clean.call_center_surveys (survey_id varchar);
-create table clean.call_center_outreach (contact_id varchar);
+create table clean.ecommerce_events (event_id varchar, occurred_at timestamp);
+create table clean.call_center_cases as select 'C1' as record_key, 'C1' as case_id, timestamp '2026-06-29 11:00:00' as opened_at;
+create table clean.call_center_surveys (survey_id varchar, responded_at timestamp);
+create table clean.call_center_outreach (contact_id varchar, sent_at timestamp);
 
 create table identity.customer_xref as
 select * from (values
@@ -66,3 +66,7 @@ select * from (values
     ('pos|T1|1', 'pos', 'c1', timestamp '2026-06-28 10:00:00', 'store', 100.00::decimal(18, 4)),
     ('ecommerce|O1|1', 'ecommerce', null, timestamp '2026-06-29 10:00:00', 'web', 50.00)
 ) as f(sale_line_id, source, customer_id, purchased_at, channel, amount);
+create table marts.fct_cases as select 'C1' as case_id, 'c1' as customer_id, timestamp '2026-06-29 11:00:00' as opened_at;
+create table marts.fct_surveys (survey_id varchar, customer_id varchar, topic varchar);
+create table marts.fct_outreach (contact_id varchar, customer_id varchar);
+create table marts.fct_events (event_id varchar, customer_id varchar);
