@@ -73,7 +73,11 @@ class Divisions:
             full = r["alias"] == r["name"] or _AREA_SUFFIX.search(r["alias"]) is not None
             target = self._index if full else self._short
             target.setdefault(r["alias"], []).extend(d for d in known if d not in target.get(r["alias"], []))
-        self._longest = max(map(len, self._index))
+        # Lengths worth trying by the first two characters: nearly every text is settled by one look-up.
+        lengths: dict[str, set[int]] = {}
+        for name in (*self._index, *self._short):
+            lengths.setdefault(name[:2], set()).add(len(name))
+        self._lengths = {start: sorted(found, reverse=True) for start, found in lengths.items()}
 
     def _add(self, division: _Division, suffix: re.Pattern[str]) -> None:
         self._index.setdefault(division.name, []).append(division)
@@ -83,7 +87,7 @@ class Divisions:
 
     def _candidates(self, text: str, levels: tuple[str, ...]) -> tuple[list[_Division], int]:
         """Divisions whose name, or short name, begins the text, longest name first; and how much of it they take."""
-        for length in range(min(self._longest, len(text)), 1, -1):
+        for length in self._lengths.get(text[:2], ()):
             head, rest = text[:length], text[length:]
             found = [d for d in self._index.get(head, []) if d.level in levels]
             if found:
