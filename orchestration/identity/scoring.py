@@ -102,7 +102,7 @@ def score_pairs(
     model = default_model(policy, _count(connection, "subjects"))
     if model_path.exists():
         model = read_model(model_path)
-    if count < 2 or count > policy.limit("max_records_to_score"):
+    if count > policy.limit("max_records_to_score") or not _any_block(connection, keys):
         return model
     connection.execute("create schema if not exists identity_work")
     try:
@@ -164,6 +164,14 @@ def _write_input(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) 
     )
     connection.execute("drop table scoring_keys")
     return keys
+
+
+def _any_block(connection: duckdb.DuckDBPyConnection, keys: dict[str, bool]) -> bool:
+    """Say whether any two records share a block at all."""
+    shared = " union all ".join(
+        f"select 1 from scoring_input group by {identifier(k)} having count({identifier(k)}) > 1" for k in keys
+    )
+    return bool(shared) and connection.execute(f"select 1 from ({shared}) limit 1").fetchone() is not None
 
 
 def _settings(policy: IdentityPolicy, model: Model, keys: dict[str, bool]) -> dict[str, Any]:

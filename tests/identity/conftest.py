@@ -108,7 +108,9 @@ def write_dictionary(
     parts = []
     for table, contract in load_contracts().items():
         parts += [
-            f"select {c} as value from clean.{table}" for c, d in contract.columns.items() if d.type == SINGULAR[kind]
+            f"select distinct {c} as value from clean.{table}"
+            for c, d in contract.columns.items()
+            if d.type == SINGULAR[kind]
         ]
     values = [r[0] for r in connection.execute(" union ".join(parts)).fetchall() if r[0] is not None]
     columns = [f.name for f in fields(shape)]
