@@ -4,12 +4,14 @@ What belongs here: the order of the steps. What does not: the steps (`conform.py
 `quarantine.py`, `drift.py`).
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import duckdb
 
 from data_quality.contract import Contract
 from orchestration.cleaning import conform, deduplicate, drift, ledger, null_tokens, quarantine
+from orchestration.errors import UserError
 from orchestration.settings import Settings
 
 
@@ -30,7 +32,7 @@ def clean_table(con: duckdb.DuckDBPyConnection, settings: Settings, contract: Co
     Either all of it changes or none: a run that is killed leaves the tables of the run before.
 
     Raises:
-        UserError: `null_tokens.csv` is missing or wrong.
+        UserError: `null_tokens.csv` is missing or wrong, or disk or memory does not suffice.
     """
     tokens = null_tokens.load(settings.policy_dir)
     con.execute("begin")
@@ -45,7 +47,19 @@ def clean_table(con: duckdb.DuckDBPyConnection, settings: Settings, contract: Co
         con.execute("drop table temp.conformed_rows")
         con.execute("drop table temp.conformed_files")
         con.execute("commit")
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        _roll_back(con)
+        raise UserError(
+            f"Cleaning {contract.table} in {settings.database} failed: {str(error).splitlines()[0]}. Free disk space, "
+            "or raise C360_MEMORY_LIMIT, and run again. The tables of the run before and the published file stay."
+        ) from error
     except BaseException:
-        con.execute("rollback")
+        _roll_back(con)
         raise
     return Counts(**counts)
+
+
+def _roll_back(con: duckdb.DuckDBPyConnection) -> None:
+    # A disk that is full can have ended the transaction, or the database, already.
+    with suppress(duckdb.Error):
+        con.execute("rollback")

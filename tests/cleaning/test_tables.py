@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from data_quality.contract import Contract, load_contracts
 from orchestration.cleaning import drift, ledger, quarantine
 from orchestration.cleaning.tables import Counts, clean_table
+from orchestration.errors import UserError
 from orchestration.settings import Settings
 
 
@@ -283,6 +284,19 @@ def test_a_run_that_fails_leaves_the_tables_of_the_run_before(
     assert con.execute("select count(*) from clean.rejected_rows").fetchone() == (0,)
     monkeypatch.undo()
     assert clean_table(con, settings, contract).quarantined == 1
+
+
+def test_a_full_disk_is_told_with_the_table_and_what_to_do(
+    con: duckdb.DuckDBPyConnection, clean: Any, contract: Contract, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise duckdb.IOException("Could not write file: No space left on device")
+
+    clean([{"amount": "1"}])
+    monkeypatch.setattr("orchestration.cleaning.deduplicate.load", full)
+    with pytest.raises(UserError, match=r"pos_sales.*No space left.*Free disk space"):
+        clean_table(con, settings, contract)
+    assert len(loaded(con)) == 1
 
 
 # --- against a plain model -------------------------------------------------------------------------------------------
