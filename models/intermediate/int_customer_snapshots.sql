@@ -22,12 +22,23 @@ frame as (
     cross join first_evaluation
 ),
 
-customers as (
+first_purchases as (
     select
         customer_id,
+        min(purchased_on) as first_purchase_on
+    from {{ ref('int_purchase_days_aggregated') }}
+    where purchases > 0
+    group by customer_id
+),
+
+customers as (
+    select
+        known.customer_id,
         -- Somebody of unknown age has been known for long: neither new nor growing.
-        coalesce(first_seen_on, cast('1900-01-01' as date)) as known_from
-    from {{ ref('int_customers_known') }}
+        coalesce(known.first_seen_on, cast('1900-01-01' as date)) as known_from,
+        first_purchases.first_purchase_on
+    from {{ ref('int_customers_known') }} as known
+    left join first_purchases on known.customer_id = first_purchases.customer_id
 ),
 
 purchase_days as (
@@ -52,8 +63,6 @@ changes as (
         known_from as changed_on,
         0 as purchases,
         0 as units_bought,
-        0 as purchased_amount,
-        0 as gross_amount,
         0 as net_amount,
         0 as window_purchases,
         0 as window_spend,
@@ -68,8 +77,6 @@ changes as (
         purchased_on as changed_on,
         purchases,
         units_bought,
-        purchased_amount,
-        gross_amount,
         net_amount,
         purchases as window_purchases,
         net_amount as window_spend,
@@ -84,8 +91,6 @@ changes as (
         {{ days_after('purchase_days.purchased_on', 'frame.spend_days + 1') }} as changed_on,
         0 as purchases,
         0 as units_bought,
-        0 as purchased_amount,
-        0 as gross_amount,
         0 as net_amount,
         -purchase_days.purchases as window_purchases,
         -purchase_days.net_amount as window_spend,
@@ -101,8 +106,6 @@ changes as (
         interacted_on as changed_on,
         0 as purchases,
         0 as units_bought,
-        0 as purchased_amount,
-        0 as gross_amount,
         0 as net_amount,
         0 as window_purchases,
         0 as window_spend,
@@ -117,8 +120,6 @@ changes as (
         {{ days_after('interaction_days.interacted_on', 'frame.activity_days + 1') }} as changed_on,
         0 as purchases,
         0 as units_bought,
-        0 as purchased_amount,
-        0 as gross_amount,
         0 as net_amount,
         0 as window_purchases,
         0 as window_spend,
@@ -134,8 +135,6 @@ changes as (
         {{ days_after('interaction_days.interacted_on', '2 * (frame.activity_days + 1)') }} as changed_on,
         0 as purchases,
         0 as units_bought,
-        0 as purchased_amount,
-        0 as gross_amount,
         0 as net_amount,
         0 as window_purchases,
         0 as window_spend,
@@ -154,8 +153,6 @@ changes_by_evaluation as (
         greatest(least(last_day(changes.changed_on), frame.as_of_date), frame.first_evaluated_on) as evaluated_on,
         changes.purchases,
         changes.units_bought,
-        changes.purchased_amount,
-        changes.gross_amount,
         changes.net_amount,
         changes.window_purchases,
         changes.window_spend,
@@ -179,15 +176,12 @@ steps as (
         evaluated_on,
         sum(purchases) as purchases,
         sum(units_bought) as units_bought,
-        sum(purchased_amount) as purchased_amount,
-        sum(gross_amount) as gross_amount,
         sum(net_amount) as net_amount,
         sum(window_purchases) as window_purchases,
         sum(window_spend) as window_spend,
         sum(recent_interactions) as recent_interactions,
         sum(earlier_interactions) as earlier_interactions,
         sum(month_revenue) as month_revenue,
-        min(purchased_on) as first_purchase_on,
         max(purchased_on) as last_purchase_on,
         max(interacted_on) as last_interaction_on
     from changes_by_evaluation
@@ -203,14 +197,11 @@ running as (
         month_revenue,
         sum(purchases) over so_far as total_purchases,
         sum(units_bought) over so_far as units_bought,
-        sum(purchased_amount) over so_far as purchased_amount,
-        sum(gross_amount) over so_far as gross_spend,
         sum(net_amount) over so_far as total_spend,
         sum(window_purchases) over so_far as window_purchases,
         sum(window_spend) over so_far as window_spend,
         sum(recent_interactions) over so_far as recent_interactions,
         sum(earlier_interactions) over so_far as earlier_interactions,
-        min(first_purchase_on) over so_far as first_purchase_on,
         max(last_purchase_on) over so_far as last_purchase_on,
         max(last_interaction_on) over so_far as last_interaction_on,
         lead(evaluated_on) over (partition by customer_id order by evaluated_on) as next_step_on
@@ -240,18 +231,18 @@ snapshots as (
         spread.spread_on as evaluated_on,
         cast(spread.total_purchases as integer) as total_purchases,
         cast(spread.units_bought as decimal(18, 4)) as units_bought,
-        cast(spread.purchased_amount as decimal(18, 4)) as purchased_amount,
-        cast(spread.gross_spend as decimal(18, 4)) as gross_spend,
         cast(spread.total_spend as decimal(18, 4)) as total_spend,
         cast(spread.window_purchases as integer) as window_purchases,
         cast(spread.window_spend as decimal(18, 4)) as window_spend,
         cast(spread.recent_interactions as integer) as recent_interactions,
         cast(spread.recent_interactions - spread.earlier_interactions as integer) as activity_change,
-        spread.first_purchase_on,
         spread.last_purchase_on,
         spread.last_interaction_on,
         {{ days_between('spread.last_purchase_on', 'spread.spread_on') }} as days_since_purchase,
-        {{ days_between('spread.first_purchase_on', 'spread.spread_on') }} as days_since_first_purchase,
+        case
+            when customers.first_purchase_on <= spread.spread_on
+                then {{ days_between('customers.first_purchase_on', 'spread.spread_on') }}
+        end as days_since_first_purchase,
         {{ days_between('greatest(spread.last_interaction_on, customers.known_from)', 'spread.spread_on') }}
             as days_since_interaction,
         {{ days_between('customers.known_from', 'spread.spread_on') }} as tenure_days,

@@ -22,6 +22,16 @@ service as (
     select * from {{ ref('int_service_aggregated') }}
 ),
 
+purchases as (
+    select
+        customer_id,
+        min(case when purchases > 0 then purchased_on end) as first_purchase_on,
+        sum(gross_amount) as gross_revenue,
+        sum(purchased_amount) as purchased_amount
+    from {{ ref('int_purchase_days_aggregated') }}
+    group by customer_id
+),
+
 segments as (
     select
         customer_id,
@@ -105,12 +115,12 @@ final as (
         seen.online_last_seen_on,
         seen.service_first_seen_on,
         seen.service_last_seen_on,
-        states.first_purchase_on,
+        purchases.first_purchase_on,
         states.last_purchase_on,
         states.total_purchases as orders,
-        states.gross_spend as gross_revenue,
+        cast(coalesce(purchases.gross_revenue, 0) as decimal(18, 4)) as gross_revenue,
         states.total_spend as net_revenue,
-        cast(states.purchased_amount / nullif(states.total_purchases, 0) as decimal(18, 4)) as average_order_value,
+        cast(purchases.purchased_amount / nullif(states.total_purchases, 0) as decimal(18, 4)) as average_order_value,
         states.window_purchases as orders_12m,
         states.window_spend as net_revenue_12m,
         habits.purchase_cycle_days,
@@ -146,6 +156,7 @@ final as (
     inner join segments on customers.customer_id = segments.customer_id
     inner join rfm on customers.customer_id = rfm.customer_id
     inner join lifecycle on customers.customer_id = lifecycle.customer_id
+    left join purchases on customers.customer_id = purchases.customer_id
     left join habits on customers.customer_id = habits.customer_id
     left join service on customers.customer_id = service.customer_id
     left join seen on customers.customer_id = seen.customer_id
