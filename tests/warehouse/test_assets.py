@@ -1,0 +1,50 @@
+"""How the dbt project appears in Dagster."""
+
+import dagster as dg
+import pytest
+
+from orchestration.warehouse.assets import assets
+
+
+@pytest.fixture(scope="module")
+def specs() -> dict[tuple[str, ...], dg.AssetSpec]:
+    return {tuple(spec.key.path): spec for definition in assets for spec in definition.specs}
+
+
+def test_a_key_is_schema_and_name_and_the_group_is_the_schema(specs: dict[tuple[str, ...], dg.AssetSpec]) -> None:
+    assert {key[0] for key in specs} == {"policy", "reference", "staging", "intermediate", "marts", "quality"}
+    assert all(spec.group_name == key[0] for key, spec in specs.items())
+
+
+def test_sources_are_the_assets_of_the_stages_before(specs: dict[tuple[str, ...], dg.AssetSpec]) -> None:
+    above = {tuple(dep.asset_key.path) for dep in specs["staging", "stg_pos__sales"].deps}
+    assert above == {("clean", "pos_sales")}
+    outside = {tuple(dep.asset_key.path) for spec in specs.values() for dep in spec.deps} - set(specs)
+    assert outside == {
+        ("clean", "pos_members"),
+        ("clean", "pos_sales"),
+        ("clean", "ecommerce_customers"),
+        ("clean", "ecommerce_orders"),
+        ("clean", "ecommerce_events"),
+        ("clean", "call_center_cases"),
+        ("clean", "call_center_surveys"),
+        ("clean", "call_center_outreach"),
+        ("identity", "customer_xref"),
+        ("identity", "customers"),
+        ("quality", "deliveries"),
+    }
+
+
+def test_every_mart_has_an_owner_and_a_description_that_ends_with_its_grain(
+    specs: dict[tuple[str, ...], dg.AssetSpec],
+) -> None:
+    marts = {key[1]: spec for key, spec in specs.items() if key[0] == "marts"}
+    assert len(marts) >= 10
+    for spec in marts.values():
+        assert spec.owners == ["team:data-engineering"]
+        assert "One row per " in (spec.description or "").split(". ")[-1]
+
+
+def test_dbt_tests_are_asset_checks() -> None:
+    names = {key.name for definition in assets for key in definition.check_keys}
+    assert {"every_amount_is_accounted_for", "every_customer_has_one_tier_per_scheme"} <= names
