@@ -210,11 +210,15 @@ class NameParser:
             if len(surname) <= 2:
                 self._surname_syllables[reading] = self._surname_syllables.get(reading, 0.0) + frequency
         self._given_syllables: dict[str, float] = {}
+        self._given_characters: dict[str, float] = {}
         for r in read_rows(reference_dir / "given_name_characters.csv", ["character", "male", "female"]):
             syllable = self._read(r["character"])
+            weight = float(r["male"] or 0) + float(r["female"] or 0)
+            self._given_characters[r["character"]] = weight
             if syllable:
-                weight = float(r["male"] or 0) + float(r["female"] or 0)
                 self._given_syllables[syllable] = self._given_syllables.get(syllable, 0.0) + weight
+        total = sum(self._given_characters.values())
+        self._given_characters = {c: w / total for c, w in self._given_characters.items()}
         total = sum(self._given_syllables.values())
         self._given_syllables = {s: w / total for s, w in self._given_syllables.items()}
         surname_total = sum(self._surname_syllables.values())
@@ -435,7 +439,7 @@ class NameParser:
             reading.changes.append("remark")
             reading.text = core
             return self._han(reading)
-        given = word if not (word.isupper() or word.islower()) else word.title()
+        given = " ".join(_cased(w) for w in word.split())
         if core in self.surnames:
             _, syllables, surname, _ = self.surnames[core]
             letters = _ascii_letters(word)
@@ -512,9 +516,21 @@ class NameParser:
         """The surname with which a Han name of two or more characters begins, compound surnames first."""
         for length in range(min(self._longest_surname, len(text) - 1), 0, -1):
             known = self.surnames.get(text[:length])
-            if known is not None and (length == 1 or len(text) >= known[3]):
+            if known is None or (length > 1 and len(text) < known[3]):
+                continue
+            if length == 1 or not self._is_rather_two(text, length):
                 return text[:length]
         return None
+
+    def _is_rather_two(self, text: str, length: int) -> bool:
+        """Say whether a compound surname is likelier a common one and a given name: 贺兰, 贺兰英, but not 夏侯惇."""
+        return (
+            length == 2
+            and len(text) <= 3
+            and self.surnames.get(text[:2], (0.0,))[0] <= self._thresholds["split_compound_maximum_frequency"]
+            and self.surnames.get(text[0], (0.0,))[0] >= self._thresholds["split_compound_minimum_frequency"]
+            and self._given_characters.get(text[1], 0.0) >= self._thresholds["split_compound_minimum_given_share"]
+        )
 
     def _han(self, reading: _Reading) -> ParsedName:
         """Han text, with at most dots and masks in it."""
@@ -522,7 +538,7 @@ class NameParser:
         if self._greeting.match(text):
             text = self._greeting.sub("", text, count=1)
             reading.changes.append("greeting")
-        if text in self.surnames:
+        if text in self.surnames and not self._is_rather_two(text, len(text)):
             return self._bare_surname(text, reading)
         for remark in self._tails:
             # 张伟收: a parcel note; 张收 would be a name.
@@ -534,6 +550,7 @@ class NameParser:
             rule = "placeholder" if text in self._placeholders else "repeated character"
             return ParsedName(gender_evidence=reading.gender, rule=rule)
         core, found = self._take_honorifics(text)
+        core = core.strip("·")
         reading.honorifics = found + reading.honorifics
         if not core:
             return self._finish(reading, "empty")
@@ -545,7 +562,7 @@ class NameParser:
         if core in self._placeholders:
             # 测试先生 and 某女士 name nobody, but still say a gender.
             return self._finish(reading, "empty")
-        if core in self.surnames:
+        if core in self.surnames and (found or not self._is_rather_two(core, len(core))):
             return self._bare_surname(core, reading)
         if MASK in core or self._hides_behind_mou(core):
             return self._masked(core, reading)
@@ -583,6 +600,8 @@ class NameParser:
         shown = text.replace("某人", MASK).replace("某", MASK) if self._hides_behind_mou(text) else text
         if shown != text:
             reading.changes.append("mask")
+        if set(shown) <= {MASK, "某", "·"}:
+            shown = MASK * 3
         head = shown.split(MASK, 1)[0]
         surname = None
         for length in range(min(len(head), self._longest_surname), 0, -1):
@@ -602,7 +621,8 @@ class NameParser:
         first = parts[0]
         if first in self.surnames and len(parts) == 2 and len(parts[1]) <= 2:
             reading.changes.append("dot")
-            return self._split(joined, reading, surname=first)
+            reading.text = joined
+            return self._han(reading)
         display = "·".join(parts)
         if first in self._compound and len(first) > 2:
             return self._whole(display, reading, surname=first, given="·".join(parts[1:]))
@@ -639,9 +659,9 @@ class NameParser:
             return self._split(text, reading)
         return self._finish(reading, "company", display=text)
 
-    def _split(self, text: str, reading: _Reading, *, surname: str | None = None) -> ParsedName:
+    def _split(self, text: str, reading: _Reading) -> ParsedName:
         """Surname and given name of plain Han text; what has no surname is a nickname."""
-        surname = surname or self._surname_of(text)
+        surname = self._surname_of(text)
         if len(text) > 3 and all(c in self._transliteration for c in text) and surname not in self._compound:
             return self._whole(text, reading)
         if surname is None or not 1 <= len(text) - len(surname) <= 2 + (len(surname) > 2):
@@ -828,7 +848,7 @@ class NameParser:
         """Given and family words of a pinyin name in either order; None where it is no pinyin name."""
         letters = [_ascii_letters(w) for w in words]
         split = [self._syllables(x) for x in letters]
-        if any(not s for s in split):
+        if len(words) < 2 or any(not s for s in split):
             return None
         given_last = [s for parts in split[1:] for s in parts or []]
         given_first = [s for parts in split[:-1] for s in parts or []]
@@ -968,6 +988,14 @@ class NameParser:
         )
 
 
+_THRESHOLDS = {
+    "double_surname_minimum_frequency",
+    "pinyin_word_minimum_weight",
+    "romanised_surname_maximum_pinyin_share",
+    "split_compound_maximum_frequency",
+    "split_compound_minimum_frequency",
+    "split_compound_minimum_given_share",
+}
 _HONORIFIC_ORDER = {"gendered": 0, "kinship": 1, "rank": 2}
 
 
@@ -979,11 +1007,7 @@ def _read_thresholds(path: Path) -> dict[str, float]:
             thresholds[row["threshold"]] = float(row["value"])
         except ValueError as error:
             raise UserError(f"{path.name}, {row['threshold']}: {row['value']!r} is no number.") from error
-    missing = {
-        "double_surname_minimum_frequency",
-        "pinyin_word_minimum_weight",
-        "romanised_surname_maximum_pinyin_share",
-    } - thresholds.keys()
+    missing = _THRESHOLDS - thresholds.keys()
     if missing:
         raise UserError(f"{path.name} lacks the row {', '.join(sorted(missing))}: restore it from the repository.")
     return thresholds
@@ -997,11 +1021,11 @@ def _cased(word: str, *, shouted: bool = True) -> str:
     """Title case for a word in capitals or small letters alone; McDonald and van stay as written."""
     if not shouted or not (word.isupper() or word.islower()):
         return word
-    return "".join(p[:1].upper() + p[1:].lower() for p in re.split(r"([-'’ .])", word))
+    return "".join(p.capitalize() for p in re.split(r"([-'’ .])", word))
 
 
 def _ascii_case(word: str) -> str:
-    return word[:1].upper() + word[1:].lower()
+    return word.capitalize()
 
 
 def _key_letters(word: str) -> str:
