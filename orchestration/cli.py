@@ -162,7 +162,7 @@ def customer(
 def generate(
     landing: LandingOption = None,
     people: Annotated[int, typer.Option(min=1, help="How many people live in the world.")] = 20_000,
-    lines: Annotated[int, typer.Option(min=1, help="About how many rows over all datasets.")] = 200_000,
+    lines: Annotated[int, typer.Option(min=1, help="Purchase lines over both channels.")] = 200_000,
     days: Annotated[int, typer.Option(min=1, help="Daily deliveries.")] = 14,
     seed: Annotated[int, typer.Option(help="Same seed, same world.")] = 1,
     end: Annotated[
@@ -218,6 +218,11 @@ def dev(
     os.execv(dagster, [dagster, "dev", "--workspace", workspace, "--host", "127.0.0.1", "--port", str(port)])  # noqa: S606
 
 
+def _short(path: Path) -> str:
+    """A path as a person would type it here."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
 def _print_published(settings: Settings) -> None:
     """Print the summary of the version that BI sees now."""
     from orchestration.publication.versions import current_version
@@ -238,10 +243,10 @@ def _print_published(settings: Settings) -> None:
     table.add_row("checks passed / failed", f"{summary.checks_passed:,} / {summary.checks_failed:,}")
     out.print(table)
     out.print(f"Published file: {settings.serving_dir / 'current' / 'c360.duckdb'}", highlight=False, soft_wrap=True)
-    where = f"--warehouse {os.path.relpath(settings.warehouse)}"
+    where = f"--warehouse {_short(settings.warehouse)}"
     out.print(
         f"Next, with .venv/bin/c360:\n  c360 status {where}\n  c360 customer {summary.example_customer} {where}\n"
-        f"  c360 dev --landing {os.path.relpath(settings.landing)} {where}    the Dagster UI, http://127.0.0.1:3000\n"
+        f"  c360 dev --landing {_short(settings.landing)} {where}    the Dagster UI, http://127.0.0.1:3000\n"
         "Or open the published file read-only in a BI tool while the next refresh runs.",
         highlight=False,
         soft_wrap=True,
