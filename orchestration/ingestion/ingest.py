@@ -21,14 +21,13 @@ from data_quality.contract import Contract, load_contracts
 from orchestration.database import identifier, literal
 from orchestration.ingestion.discovery import LandingFile, discover
 from orchestration.ingestion.limits import ReadingLimits, load_limits
-from orchestration.ingestion.problems import FileProblem, UnreadableFileError
+from orchestration.ingestion.problems import FileProblem, UnreadableFileError, is_machine_fault
 from orchestration.ingestion.raw_store import (
     TECHNICAL_COLUMNS,
     FileEntry,
     Manifest,
     copy_to_quarantine,
     explaining_write_errors,
-    is_disk_full,
     partition_dir,
     read_manifest,
     recover,
@@ -36,6 +35,7 @@ from orchestration.ingestion.raw_store import (
     replacing,
     unplaced_dir,
     write_manifest,
+    writing_alone,
 )
 from orchestration.ingestion.readers import ROW_GROUP_ROWS, Job, Reading, read_file
 from orchestration.settings import Settings
@@ -112,7 +112,7 @@ def ingest_partition(
         UserError: the landing zone is absent, or the raw store cannot be written (disk full).
     """
     started = time.monotonic()
-    with explaining_write_errors(settings, f"raw {contract.table} of {delivery_date}"):
+    with explaining_write_errors(settings, f"raw {contract.table} of {delivery_date}"), writing_alone(settings):
         files = [
             file
             for file in (discover(settings) if landing is None else landing)
@@ -159,7 +159,7 @@ def record_unplaced(settings: Settings, landing: list[LandingFile] | None = None
     Returns:
         Those files, by path. A file that has left the landing zone stays remembered.
     """
-    with explaining_write_errors(settings, "the list of files without a dataset"):
+    with explaining_write_errors(settings, "the list of files without a dataset"), writing_alone(settings):
         files = [file for file in (discover(settings) if landing is None else landing) if file.home is None]
         folder = unplaced_dir(settings)
         manifest = read_manifest(folder)
@@ -261,15 +261,20 @@ def _rewrite(
     """Write the partition anew from the rows kept and the files to read."""
     limits = load_limits(settings.policy_dir)
     entries = dict(kept)
-    with _scratch(settings) as scratch, _engine(settings, scratch) as con, replacing(folder) as new:
+    with _scratch(settings) as scratch, replacing(folder) as new:
         parts: list[Path] = []
         stored = folder / "data.parquet"
         kept_names = [name for name, entry in kept.items() if entry.status == "read"]
         if kept_names and stored.exists():
-            parts.append(_keep_rows(con, contract, stored, kept_names, scratch / "kept.parquet"))
+            with _engine(settings, scratch) as con:
+                parts.append(_keep_rows(con, contract, stored, kept_names, scratch / "kept.parquet"))
         for number, file in enumerate(to_read):
             part = scratch / f"part-{number:05}.parquet"
-            entry = _take_in(settings, con, contract, file, limits, scratch / f"file-{number:05}", part, fingerprint)
+            # A damaged file may leave DuckDB unusable, so each file has an engine of its own.
+            with _engine(settings, scratch) as con:
+                entry = _take_in(
+                    settings, con, contract, file, limits, scratch / f"file-{number:05}", part, fingerprint
+                )
             entries[file.relative] = entry
             if entry.status == "read":
                 parts.append(part)
@@ -277,10 +282,11 @@ def _rewrite(
             shutil.move(parts[0], new / "data.parquet")
         elif parts:
             listed = ", ".join(literal(str(part)) for part in parts)
-            con.execute(
-                f"copy (select * from read_parquet([{listed}])) to {literal(str(new / 'data.parquet'))} "
-                f"(format parquet, compression zstd, row_group_size {ROW_GROUP_ROWS})"
-            )
+            with _engine(settings, scratch) as con:
+                con.execute(
+                    f"copy (select * from read_parquet([{listed}])) to {literal(str(new / 'data.parquet'))} "
+                    f"(format parquet, compression zstd, row_group_size {ROW_GROUP_ROWS})"
+                )
         manifest = Manifest(entries)
         write_manifest(new, manifest)
     return manifest
@@ -326,12 +332,12 @@ def _take_in(
         reading = read_file(Job(con, file, contract, limits, scratch, part))
     except UnreadableFileError as error:
         return _faulty_entry(settings, file, error.problem, error.rows, fingerprint, digest)
-    except OSError as error:
-        if is_disk_full(error):
+    except (OSError, duckdb.Error) as error:
+        if is_machine_fault(error):
             raise
-        problem = FileProblem(
-            "unreadable", f"The file cannot be read: {error.strerror or error}. Check its permissions."
-        )
+        # DuckDB's messages quote the data they stumble over; only the kind of error may be told.
+        said = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        problem = FileProblem("unreadable", f"The file cannot be read: {said}. Check that it is whole and may be read.")
         return _faulty_entry(settings, file, problem, 0, fingerprint, digest)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -368,7 +374,7 @@ def _faulty_entry(
             copy_to_quarantine(settings, file.path)
         except OSError as error:
             # What cannot be opened cannot be copied either; a full disk is another matter.
-            if is_disk_full(error):
+            if is_machine_fault(error):
                 raise
     return FileEntry(
         file=file.relative,

@@ -5,7 +5,7 @@ manifest remembers, and the views of schema `raw` over it all. What does not: re
 deciding which (ingest).
 """
 
-import errno
+import fcntl
 import glob
 import json
 import os
@@ -22,7 +22,8 @@ import pyarrow as pa
 
 from data_quality.contract import Contract, load_contracts
 from orchestration.database import identifier, literal
-from orchestration.errors import UserError
+from orchestration.errors import UserError, WarehouseBusyError
+from orchestration.ingestion.problems import is_machine_fault
 from orchestration.settings import Settings
 
 TECHNICAL_COLUMNS: dict[str, str] = {
@@ -33,7 +34,6 @@ TECHNICAL_COLUMNS: dict[str, str] = {
     "_line": "bigint",
     "_delivery_date": "date",
 }
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 _UNPLACED = "_unplaced"
 
 
@@ -151,6 +151,25 @@ def _fsync(path: Path) -> None:
 
 
 @contextmanager
+def writing_alone(settings: Settings) -> Iterator[None]:
+    """Hold the raw store while it is written; the hold ends with the process, whatever ends it.
+
+    Raises:
+        WarehouseBusyError: another process is writing it.
+    """
+    settings.raw_dir.mkdir(parents=True, exist_ok=True)
+    with (settings.raw_dir / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise WarehouseBusyError(
+                f"Another process is taking deliveries into {settings.raw_dir}. Wait for it to end, or stop it, "
+                "and run again. The published file is not affected."
+            ) from error
+        yield
+
+
+@contextmanager
 def explaining_write_errors(settings: Settings, what: str) -> Iterator[None]:
     """Turn a full or unwritable disk into a UserError that says what was being written and what stays."""
     try:
@@ -160,16 +179,13 @@ def explaining_write_errors(settings: Settings, what: str) -> Iterator[None]:
             f"Writing {what} to {settings.warehouse} failed: {error.strerror or error}. Free disk space or check the "
             "permissions (C360_WAREHOUSE), then run again; the published file and what was taken in before stay."
         ) from error
-    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+    except duckdb.Error as error:
+        if not is_machine_fault(error):
+            raise
         raise UserError(
             f"Writing {what} to {settings.warehouse} failed: {str(error).splitlines()[0]}. Free disk space (or raise "
             "C360_MEMORY_LIMIT), then run again; the published file and what was taken in before stay."
         ) from error
-
-
-def is_disk_full(error: OSError) -> bool:
-    """Say whether an error is the fault of the disk written to, not of the file that is read."""
-    return error.errno in _DISK_FULL
 
 
 def copy_to_quarantine(settings: Settings, source: Path) -> None:

@@ -10,6 +10,7 @@ Every reader writes `out` with the contract columns, `_extra`, `_row_error`, `_r
 import datetime
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -26,7 +27,7 @@ from orchestration.ingestion.discovery import LandingFile
 from orchestration.ingestion.framing import ESCAPES, SINGLE_BYTE_DELIMITER, BadRow, Framed, Framer, Grammar
 from orchestration.ingestion.headers import HeaderMapping, HeaderReader
 from orchestration.ingestion.limits import ReadingLimits
-from orchestration.ingestion.problems import UnreadableFileError
+from orchestration.ingestion.problems import UnreadableFileError, is_machine_fault
 
 _DELIMITERS = (",", "\t", ";", "|", "，")
 _BATCH_ROWS = 50_000
@@ -392,7 +393,9 @@ def _read_parquet(job: Job) -> Reading:
         described = job.con.execute(f"describe select * from read_parquet({literal(str(link))})").fetchall()
         counted = job.con.execute(f"select count(*) from read_parquet({literal(str(link))})").fetchone()
     except (pa.ArrowException, duckdb.Error, OSError) as error:
-        raise UnreadableFileError("unreadable", f"The Parquet file is damaged: {_first_line(error)}") from error
+        if is_machine_fault(error):
+            raise
+        raise UnreadableFileError("unreadable", f"The Parquet file is damaged ({type(error).__name__}).") from error
     rows = int(counted[0]) if counted else 0
     if len(names) != len(described):
         names = [row[0] for row in described]
@@ -410,8 +413,12 @@ def _read_parquet(job: Job) -> Reading:
     source = f"read_parquet({literal(str(link))}" + (", file_row_number = true)" if numbered else ")")
     try:
         job.write(f"select {select} from {source}")
-    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
-        raise UnreadableFileError("unreadable", f"The Parquet file is damaged: {_first_line(error)}", rows) from error
+    except duckdb.Error as error:
+        if is_machine_fault(error):
+            raise
+        raise UnreadableFileError(
+            "unreadable", f"The Parquet file is damaged ({type(error).__name__}).", rows
+        ) from error
     return Reading(rows, 0, None, mapping, mapping.unknown)
 
 
@@ -450,11 +457,27 @@ _Cell = int | float | str | bool | datetime.time | datetime.date | datetime.date
 def _read_workbook(job: Job) -> Reading:
     _require_magic(job, b"PK", "Excel workbook (.xlsx)")
     _guard_archive(job)
+    with _damaged_workbooks():
+        return _read_sheets(job)
+
+
+@contextmanager
+def _damaged_workbooks() -> Iterator[None]:
+    """Turn whatever the Excel library says of a damaged workbook into a reason."""
     try:
-        workbook = CalamineWorkbook.from_path(str(job.file.path))
-        sheets = [sheet for name in workbook.sheet_names if (sheet := workbook.get_sheet_by_name(name)).height > 0]
-    except (CalamineError, OSError, ValueError) as error:
-        raise UnreadableFileError("unreadable", f"The workbook cannot be read: {_first_line(error)}") from error
+        yield
+    except (CalamineError, ValueError) as error:
+        raise UnreadableFileError("unreadable", f"The workbook cannot be read ({type(error).__name__}).") from error
+    except BaseException as error:
+        # The library's parser may panic, which Python sees as an error outside the family of Exception.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise UnreadableFileError("unreadable", "The workbook is damaged. Save it again as .xlsx.") from error
+
+
+def _read_sheets(job: Job) -> Reading:
+    workbook = CalamineWorkbook.from_path(str(job.file.path))
+    sheets = [sheet for name in workbook.sheet_names if (sheet := workbook.get_sheet_by_name(name)).height > 0]
     if not sheets:
         raise UnreadableFileError("empty_file", "The workbook holds no filled sheet. Deliver it again.")
     reader = HeaderReader(job.contract)

@@ -11,7 +11,7 @@ import pytest
 
 from data_quality.contract import Contract, load_contracts
 from orchestration.database import connect
-from orchestration.errors import UserError
+from orchestration.errors import UserError, WarehouseBusyError
 from orchestration.ingestion import ingest, raw_store
 from orchestration.ingestion.ingest import has_new_unplaced_files, ingest_partition, new_delivery_dates, record_unplaced
 
@@ -256,6 +256,13 @@ def test_a_crash_while_a_partition_is_replaced_is_mended(deliver: Deliver, raw: 
     assert raw.stored("*") == before
     assert not new.exists()
     assert not old.exists()
+
+
+def test_two_processes_never_write_raw_at_once(deliver: Deliver, raw: Any) -> None:
+    deliver("sales.csv", sales("T1"))
+    with raw_store.writing_alone(raw.settings), pytest.raises(WarehouseBusyError, match="Another process"):
+        raw.ingest()
+    assert raw.ingest().rows == 1
 
 
 def test_a_damaged_manifest_says_what_to_do(deliver: Deliver, raw: Any) -> None:
