@@ -435,6 +435,10 @@ class NameParser:
         core, found = self._take_honorifics(han)
         reading.honorifics = found + reading.honorifics
         word = " ".join(w.rstrip(".") for w in latin)
+        if not core and len(latin) > 1:
+            # Wei Zhang先生: a whole Latin name with a Chinese title.
+            reading.text = " ".join(latin)
+            return self._latin(reading)
         if core not in self.surnames and (MASK in core or "·" in core or self._looks_like_name(core)):
             reading.changes.append("remark")
             reading.text = core
