@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,14 +9,20 @@ from orchestration.settings import Settings
 SMALL_WAREHOUSE = Path(__file__).parents[1] / "publication" / "small_warehouse.sql"
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """A small warehouse in which everything is as it should be."""
-    settings = Settings(_env_file=None, landing=tmp_path / "landing", warehouse=tmp_path / "warehouse")
-    settings.warehouse.mkdir()
-    with database.connect(settings) as con:
+@pytest.fixture(scope="session")
+def sound_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small warehouse in which everything is as it should be, to copy."""
+    folder = tmp_path_factory.mktemp("sound") / "warehouse"
+    with database.connect(Settings(_env_file=None, landing=folder, warehouse=folder)) as con:
         con.execute(SMALL_WAREHOUSE.read_text(encoding="utf-8"))
-    return settings
+    return folder
+
+
+@pytest.fixture
+def settings(sound_warehouse: Path, tmp_path: Path) -> Settings:
+    """A copy of the sound warehouse that a test may break."""
+    shutil.copytree(sound_warehouse, tmp_path / "warehouse")
+    return Settings(_env_file=None, landing=tmp_path / "landing", warehouse=tmp_path / "warehouse")
 
 
 @pytest.fixture

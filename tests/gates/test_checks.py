@@ -35,7 +35,7 @@ def run_raw_gate() -> dg.ExecuteInProcessResult:
         asset_checks=[c for c in checks if c.op.name == "raw_gate"],
         resources={"warehouse": Warehouse()},
     )
-    return definitions.get_implicit_global_asset_job_def().execute_in_process(raise_on_error=False)
+    return definitions.resolve_implicit_global_asset_job_def().execute_in_process(raise_on_error=False)
 
 
 @pytest.mark.usefixtures("in_small_warehouse")

@@ -1,3 +1,4 @@
+import shutil
 from datetime import date, datetime
 from pathlib import Path
 
@@ -14,15 +15,22 @@ from orchestration.settings import Settings
 SMALL_WAREHOUSE = Path(__file__).with_name("small_warehouse.sql")
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """A small warehouse whose gates have all passed."""
-    settings = Settings(_env_file=None, landing=tmp_path / "landing", warehouse=tmp_path / "warehouse")
-    settings.warehouse.mkdir()
+@pytest.fixture(scope="session")
+def sound_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small warehouse whose gates have all passed, to copy."""
+    folder = tmp_path_factory.mktemp("sound") / "warehouse"
+    settings = Settings(_env_file=None, landing=folder, warehouse=folder)
     with database.connect(settings) as con:
         con.execute(SMALL_WAREHOUSE.read_text(encoding="utf-8"))
     record_gates(settings)
-    return settings
+    return folder
+
+
+@pytest.fixture
+def settings(sound_warehouse: Path, tmp_path: Path) -> Settings:
+    """A copy of the sound warehouse, ready to publish."""
+    shutil.copytree(sound_warehouse, tmp_path / "warehouse")
+    return Settings(_env_file=None, landing=tmp_path / "landing", warehouse=tmp_path / "warehouse")
 
 
 def record_gates(settings: Settings, *, failed: str | None = None, minute: int = 0) -> None:
