@@ -3,11 +3,14 @@
 What belongs here: aliases, duplicates, missing columns, the choice of delimiter. What does not: rows.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from data_quality.contract import Contract, normalise_header
 from orchestration.ingestion.problems import FileProblem
+
+_LOOKS_LIKE_A_VALUE = re.compile(r"\d{4}|@")
 
 
 @dataclass(frozen=True)
@@ -98,8 +101,8 @@ class HeaderReader:
             )
         keys = [column for column in self.contract.key if column in mapping.missing]
         if keys:
-            # Hardly any known name: this is a row of data, whose values belong in no message.
-            if len(mapping.positions) < min(2, len(header)):
+            # What looks like a row of data stays out of the message: its values may be personal.
+            if len(mapping.positions) < min(2, len(header)) or any(map(_LOOKS_LIKE_A_VALUE.search, header)):
                 return FileProblem(
                     "missing_key_column",
                     f"The file has no header that names columns of {self.contract.table}. Needed: "

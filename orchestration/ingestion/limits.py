@@ -37,7 +37,7 @@ def load_limits(policy_dir: Path) -> ReadingLimits:
             rows = sorted(csv.DictReader(stream), key=lambda row: row["valid_from"])
     except (OSError, KeyError) as error:
         raise UserError(f"The policy table {path} cannot be read ({error}). Restore it from the repository.") from error
-    written = {row["limit"]: row["value"] for row in rows}
+    written = {row["limit_name"]: row["value"] for row in rows}
     values: dict[str, int] = {}
     for field in fields(ReadingLimits):
         text = (written.get(field.name) or "").strip()

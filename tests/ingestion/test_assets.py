@@ -52,17 +52,17 @@ def test_there_is_one_raw_asset_per_contract_and_one_for_files() -> None:
 @pytest.mark.usefixtures("environment")
 def test_a_range_of_days_reads_only_those_on_which_something_came(deliver: Deliver, raw: Any) -> None:
     deliver("sales.csv", HEADER + "T1,1,2025,S1,1,9\nbroken\n")
-    deliver("sales.csv", HEADER + "T2,1,2025,S1,1,9\n", day="2025-02-01")
-    deliver("sales.csv", HEADER + "T3,1,2025,S1,1,9\n", day="2025-01-01")
+    deliver("sales.csv", HEADER + "T2,1,2025,S1,1,9\n", day="2025-03-12")
+    deliver("sales.csv", HEADER + "T3,1,2025,S1,1,9\n", day="2025-03-01")
     deliver("sales_b.csv", "")
-    found = metadata(run(["pos_sales"], "2025-01-20", "2025-03-31"))
+    found = metadata(run(["pos_sales"], "2025-03-10", "2025-03-20"))
     assert found["dagster/row_count"] == 3
     assert found["deliveries"] == 2
     assert found["rows_that_cannot_be_split"] == 1
     assert found["files_quarantined"] == 1
     assert "empty_file" in found["quarantined_files"]
     assert raw.query("select ticket_id from raw.pos_sales where ticket_id is not null order by 1") == [("T1",), ("T2",)]
-    again = metadata(run(["pos_sales"], "2025-01-20", "2025-03-31"))
+    again = metadata(run(["pos_sales"], "2025-03-10", "2025-03-20"))
     assert (again["dagster/row_count"], again["deliveries_changed"], again["files_read_now"]) == (3, 0, 0)
 
 

@@ -234,8 +234,9 @@ def test_a_hopeless_file_goes_to_quarantine_with_reason_rows_and_copy(
     assert (raw.settings.quarantine_dir / "pos" / "2025-03-14" / name).read_bytes() == content
 
 
-def test_no_message_shows_the_values_of_a_file_without_header(deliver: Deliver, raw: Any) -> None:
-    deliver("members.csv", "M1,张三,13812345678\nM2,李四,13912345678\n")
+@pytest.mark.parametrize("first", ["M1,张三,13812345678", "M1,张三,13812345678,phone,name"])
+def test_no_message_shows_the_values_of_a_file_without_header(deliver: Deliver, raw: Any, first: str) -> None:
+    deliver("members.csv", first + "\nM2,李四,13912345678\n")
     found = raw.problem("pos_members")
     assert found.reason == "missing_key_column"
     assert "张三" not in found.message
