@@ -237,13 +237,13 @@ def _train(
         select * from scoring_input order by md5(coalesce(name_key, '') || record_id), record_id limit {size}
         """
     )
-    u = _estimate(connection, policy, "training_sample", start, keys, None)
+    u = _chance_agreement(connection, policy)
     estimates: dict[str, list[tuple[float, dict[str, float]]]] = {}
     sessions = {"block_same_phone": "phone", "block_same_name_birthday": "name birthday", "block_same_email": "email"}
     for name, trains in keys.items():
         if not trains:
             continue
-        for field, shares in _estimate(connection, policy, "scoring_input", start, keys, name).items():
+        for field, shares in _estimate(connection, policy, start, keys, name).items():
             if field not in sessions.get(name, "").split():
                 estimates.setdefault(field, []).append((1.0, shares))
     connection.execute("drop table training_sample")
@@ -268,32 +268,54 @@ def _train(
     return Model(prior, m, u, "trained", provenance)
 
 
+def _chance_agreement(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> dict[str, dict[str, float]]:
+    """Estimate u: how often each level is reached by any two records of the fixed sample.
+
+    Splink's own estimate samples pairs anew each time and works every level out again for each; here all
+    pairs of the sample are compared once, so the same records give the same shares.
+    """
+    levels = field_levels(policy)
+    compared = ", ".join(f"{levels[field]} as {field}" for field in _COMPARED)
+    connection.execute(
+        f"""
+        create or replace temp table chance_pairs as
+        select {compared}
+        from training_sample as l inner join training_sample as r on l.record_id < r.record_id
+        """
+    )
+    shares: dict[str, dict[str, float]] = {}
+    for field in _COMPARED:
+        counts = connection.execute(
+            f"select {field}, count(*) from chance_pairs where {field} <> 'unknown' group by 1 order by 1"
+        ).fetchall()
+        total = sum(n for _, n in counts)
+        merged = {other: name for (f, name), others in _SAME_LEVEL.items() if f == field for other in others}
+        shares[field] = {}
+        for level, n in counts:
+            name = merged.get(level, level)
+            shares[field][name] = shares[field].get(name, 0.0) + n / total
+    connection.execute("drop table chance_pairs")
+    return shares
+
+
 def _estimate(
-    connection: duckdb.DuckDBPyConnection,
-    policy: IdentityPolicy,
-    table: str,
-    start: Model,
-    keys: dict[str, bool],
-    block: str | None,
+    connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, start: Model, keys: dict[str, bool], block: str
 ) -> dict[str, dict[str, float]]:
-    """One training session: u over all pairs where `block` is None, else m inside the blocks of that rule."""
+    """Estimate m by expectation maximisation inside the blocks of one rule."""
     from splink.internals.exceptions import EMTrainingException
 
     database = DuckDBAPI(connection, output_schema="identity_work")
-    linker = Linker(database.register(table), _settings(policy, start, keys), log_level=logging.ERROR)
-    if block is None:
-        linker.training.estimate_u_using_random_sampling(max_pairs=1e12)
-    else:
-        try:
-            linker.training.estimate_parameters_using_expectation_maximisation(
-                f"l.{identifier(block)} = r.{identifier(block)}", estimate_without_term_frequencies=True
-            )
-        except EMTrainingException:
-            return {}
+    linker = Linker(database.register("scoring_input"), _settings(policy, start, keys), log_level=logging.ERROR)
+    try:
+        linker.training.estimate_parameters_using_expectation_maximisation(
+            f"l.{identifier(block)} = r.{identifier(block)}", estimate_without_term_frequencies=True
+        )
+    except EMTrainingException:
+        return {}
     learned: dict[str, dict[str, float]] = {}
     for comparison in linker.misc.save_model_to_json()["comparisons"]:
         shares = {
-            entry["label_for_charts"]: entry.get("u_probability" if block is None else "m_probability")
+            entry["label_for_charts"]: entry.get("m_probability")
             for entry in comparison["comparison_levels"]
             if not entry.get("is_null_level")
         }
