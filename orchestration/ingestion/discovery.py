@@ -32,7 +32,7 @@ _FORMATS: dict[str, FileFormat] = {
     ".xlsx": "xlsx",
 }
 _UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", ".swp", "~")
-_MARKERS = ("thumbs.db", "desktop.ini", "_success", "_committed", "_started")
+_MARKERS = ("thumbs.db", "desktop.ini", "_success", "_committed", "_started", "readme.md", "readme.txt")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class LandingFile:
 
 @dataclass(frozen=True)
 class Landing:
-    """Everything found in the landing zone; `ignored` counts hidden, temporary and marker files."""
+    """Everything found in the landing zone; `ignored` counts hidden, temporary, marker and readme files."""
 
     files: list[LandingFile]
     ignored: int

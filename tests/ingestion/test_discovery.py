@@ -32,7 +32,16 @@ def test_every_path_finds_its_home_or_a_reason(settings: Settings, case: dict[st
 
 @pytest.mark.parametrize(
     "name",
-    [".sales.csv.swp", ".DS_Store", "~$sales.xlsx", "sales.csv.tmp", "sales.csv.part", "_SUCCESS", "Thumbs.db"],
+    [
+        ".sales.csv.swp",
+        ".DS_Store",
+        "~$sales.xlsx",
+        "sales.csv.tmp",
+        "sales.csv.part",
+        "_SUCCESS",
+        "Thumbs.db",
+        "README.md",
+    ],
 )
 def test_hidden_and_unfinished_files_are_ignored_and_counted(
     deliver: Callable[..., Path], settings: Settings, name: str
