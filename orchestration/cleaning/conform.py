@@ -232,5 +232,7 @@ def _faults(contract: Contract) -> dict[str, str]:
             # The end of the delivery day, not the wall clock: a rerun years later finds the same faults.
             faults[f"in_future:{name}"] = f"{value} >= _delivery_date + interval 1 day"
     for rule in contract.row_rules:
-        faults[rule.code] = f"{_value(rule.column)} < {_value(rule.earlier)}"
+        later, earlier = _value(rule.column), _value(rule.earlier)
+        # Sources that give one of the two as a mere date mean some time on that day, and not its midnight.
+        faults[rule.code] = f"{later} < {earlier} and {later} <> date_trunc('day', {earlier})"
     return faults

@@ -92,6 +92,8 @@ FAULTS: list[tuple[dict[str, Any], list[str] | None]] = [
     ({"is_gift": "maybe"}, None),
     ({"closed_at": "2024-05-01 09:59"}, ["closed_before_sold"]),
     ({"closed_at": "2024-05-01 10:00"}, None),
+    ({"closed_at": "2024-05-01"}, None),
+    ({"closed_at": "2024-04-30"}, ["closed_before_sold"]),
     (
         {"ticket_id": "", "sold_at": "soon", "quantity": "0", "amount": "x"},
         ["missing:ticket_id", "unreadable:sold_at", "zero:quantity", "unreadable:amount"],
