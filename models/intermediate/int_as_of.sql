@@ -1,3 +1,4 @@
+{%- set given = "cast('" ~ var('as_of') ~ "' as date)" if var('as_of') else 'cast(null as date)' %}
 with
 
 deliveries as (
@@ -5,12 +6,7 @@ deliveries as (
 ),
 
 as_of as (
-    select
-        {% if var('as_of') %}
-        cast('{{ var("as_of") }}' as date) as as_of_date
-        {% else %}
-        coalesce(newest_delivery, current_date) as as_of_date
-        {% endif %}
+    select coalesce({{ given }}, newest_delivery, current_date) as as_of_date
     from deliveries
 ),
 
@@ -23,7 +19,7 @@ settings_by_age as (
             partition by settings.setting
             order by
                 case when settings.valid_from <= as_of.as_of_date then settings.valid_from end desc nulls last,
-                settings.valid_from
+                settings.valid_from asc
         ) as age
     from as_of
     cross join {{ ref('evaluation_windows') }} as settings

@@ -28,7 +28,7 @@ channels as (
         channel,
         row_number() over (
             partition by customer_id
-            order by count(*) desc, max(purchased_on) desc, channel
+            order by count(*) desc, max(purchased_on) desc, channel asc
         ) as choice
     from orders
     group by
@@ -76,7 +76,7 @@ categories as (
         net_amount,
         in_window,
         in_window_before,
-        row_number() over (partition by customer_id order by net_amount desc, category) as choice
+        row_number() over (partition by customer_id order by net_amount desc, category asc) as choice
     from {{ ref('int_customer_categories_aggregated') }}
 ),
 
@@ -97,11 +97,10 @@ habits as (
         cycles.purchase_cycle_days,
         breadth.favourite_category,
         -- A change needs a year before to compare with.
-        cast(
-            case when order_values.order_value_before is not null
-                then breadth.categories_bought - breadth.categories_bought_before
-            end as integer
-        ) as category_change,
+        case
+            when order_values.order_value_before is not null
+                then cast(breadth.categories_bought - breadth.categories_bought_before as integer)
+        end as category_change,
         cast(order_values.order_value - order_values.order_value_before as decimal(18, 4)) as order_value_change
     from order_values
     left join channels on order_values.customer_id = channels.customer_id and channels.choice = 1

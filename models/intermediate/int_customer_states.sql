@@ -19,7 +19,8 @@ scored as (
     select
         snapshots.*,
         case
-            when snapshots.total_purchases > 0 then {{ score_by_cuts('snapshots.days_since_purchase', 'cuts.recency', reverse=true) }}
+            when snapshots.total_purchases > 0
+                then {{ score_by_cuts('snapshots.days_since_purchase', 'cuts.recency', reverse=true) }}
         end as r_score,
         case
             when snapshots.total_purchases > 0 then {{ score_by_cuts('snapshots.total_purchases', 'cuts.frequency') }}

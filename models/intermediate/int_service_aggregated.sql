@@ -86,7 +86,7 @@ contact_channels as (
         channel,
         row_number() over (
             partition by customer_id
-            order by min(preference), count(*) desc, max(contacted_at) desc, channel
+            order by min(preference) asc, count(*) desc, max(contacted_at) desc, channel asc
         ) as choice
     from contacts
     group by
