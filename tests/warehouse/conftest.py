@@ -19,13 +19,13 @@ Build = Callable[..., str]
 def dbt_build() -> Build:
     """Run `dbt build` on a world; return its output, fail with it when dbt fails."""
 
-    def build(world: World, as_of: date | None, *, unit_tests: bool = False, select: tuple[str, ...] = ()) -> str:
+    def build(world: World, as_of: date | None, *, unit_tests: bool = False) -> str:
         settings = Settings(warehouse=world.warehouse)
         settings.temp_dir.mkdir(exist_ok=True)
         folder = str(runner.project_dir(settings))
         target = str(runner.target_dir(settings))
         command = [runner.dbt_executable(), "--no-use-colors"]
-        command += runner.build_arguments(as_of, unit_tests=unit_tests, select=select)
+        command += runner.build_arguments(as_of, unit_tests=unit_tests)
         command += ["--show-all-deprecations", "--project-dir", folder, "--profiles-dir", folder]
         command += ["--target-path", target, "--log-path", target]
         environment = runner.merged(os.environ, runner.environment(settings))

@@ -42,7 +42,7 @@ def test_995_of_995_customers_have_the_published_scores_and_segment(world: World
         customers,
         "'pos.members' as source, customer_id as record_key, customer_id, 'member_id' as matched_by",
     )
-    dbt_build(world, AS_OF, select=("+customer_rfm",))
+    dbt_build(world, AS_OF)
 
     ours = pd.DataFrame(
         world.query("select recency_days, frequency, monetary::bigint, rfm_cell, rfm_segment from marts.customer_rfm"),
