@@ -6,6 +6,7 @@ take seconds. Exit status: 0 done or nothing to do, 1 a bug, 2 a fault that the 
 """
 
 import os
+import subprocess
 import sys
 import time
 import warnings
@@ -216,6 +217,20 @@ def dev(
     dagster = str(Path(sys.executable).with_name("dagster"))
     # The user started this program to start that one, so it takes over the terminal and its signals.
     os.execv(dagster, [dagster, "dev", "--workspace", workspace, "--host", "127.0.0.1", "--port", str(port)])  # noqa: S606
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def dbt(context: typer.Context, warehouse: WarehouseOption = None) -> None:
+    """Run dbt on this warehouse: `c360 dbt docs generate`, `c360 dbt build --select marts`."""
+    settings = _settings(warehouse=warehouse)
+    from orchestration.run_lock import RunLock
+    from orchestration.warehouse import runner
+
+    with RunLock(settings):
+        settings.temp_dir.mkdir(parents=True, exist_ok=True)
+        command = runner.command_line(settings, context.args)
+        environment = runner.merged(os.environ, runner.environment(settings))
+        sys.exit(subprocess.run(command, env=environment, check=False).returncode)  # noqa: S603 - the user's own dbt
 
 
 def _short(path: Path) -> str:

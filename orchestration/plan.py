@@ -5,7 +5,8 @@ from datetime import date, timedelta
 
 from orchestration.as_of import business_day
 from orchestration.fingerprint import input_fingerprint
-from orchestration.ingestion.ingest import new_delivery_dates
+from orchestration.ingestion.discovery import discover
+from orchestration.ingestion.ingest import has_new_unplaced_files, new_delivery_dates
 from orchestration.publication.versions import Version, current_version
 from orchestration.settings import Settings
 
@@ -44,10 +45,16 @@ def plan_refresh(settings: Settings) -> RefreshPlan:
     Raises:
         UserError: the landing folder is not there.
     """
-    new_dates = tuple(new_delivery_dates(settings))
+    landing = discover(settings)
     published = current_version(settings)
-    changed = published is None or published.manifest.fingerprint != input_fingerprint(settings)
-    return RefreshPlan(new_dates=new_dates, published=published, inputs_changed=changed)
+    changed = (
+        published is None
+        or has_new_unplaced_files(settings, landing)
+        or published.manifest.fingerprint != input_fingerprint(settings)
+    )
+    return RefreshPlan(
+        new_dates=tuple(new_delivery_dates(settings, landing)), published=published, inputs_changed=changed
+    )
 
 
 def fallback_partition(settings: Settings) -> date:

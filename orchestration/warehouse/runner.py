@@ -83,6 +83,13 @@ def build_arguments(as_of: date | None, *, unit_tests: bool = False, select: Seq
     return arguments
 
 
+def command_line(settings: Settings, arguments: Sequence[str]) -> list[str]:
+    """A dbt command with this project's folders, for a person's own arguments (`docs generate`, `seed`, …)."""
+    folder = str(project_dir(settings))
+    target = str(target_dir(settings))
+    return [dbt_executable(), *arguments, "--project-dir", folder, "--profiles-dir", folder, "--target-path", target]
+
+
 def environment(settings: Settings) -> dict[str, str]:
     """What `dbt_project/profiles.yml` reads, from the settings: absolute paths and explicit limits."""
     return {
