@@ -16,8 +16,8 @@ _TIMELINE = """
 with events as (
     select
         min(purchased_at) as happened_at, channel,
-        'purchase ' || order_id || ', ' || count(*) || ' lines, net ' || cast(sum(net_amount) as varchar) as what
-    from marts.fct_sales where customer_id = $id group by order_id, channel
+        concat('purchase ', any_value(order_id), ', ', count(*), ' lines, net ', sum(net_amount)) as what
+    from marts.fct_sales where customer_id = $id group by order_key, channel
     union all
     select opened_at, channel, concat_ws(' ', 'case', case_id, case_type, topic, if(is_open, 'open', 'closed'))
     from marts.fct_cases where customer_id = $id

@@ -6,7 +6,7 @@ lines as (
 
 orders as (
     select
-        order_id,
+        order_key,
         customer_id,
         source,
         min(channel) as channel,
@@ -17,7 +17,7 @@ orders as (
         cast(sum(net_quantity) as decimal(18, 4)) as net_quantity
     from lines
     group by
-        order_id,
+        order_key,
         customer_id,
         source
 ),

@@ -73,7 +73,8 @@ both_channels as (
 valued as (
     select
         both_channels.source || '|' || both_channels.record_key as sale_line_id,
-        both_channels.source || '|' || both_channels.order_number as order_id,
+        both_channels.source || '|' || both_channels.order_number as order_key,
+        both_channels.order_number as order_id,
         both_channels.source,
         both_channels.line_no,
         both_channels.channel,

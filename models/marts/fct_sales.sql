@@ -7,6 +7,7 @@ lines as (
 final as (
     select
         sale_line_id,
+        order_key,
         order_id,
         line_no,
         source,

@@ -18,7 +18,7 @@ def test_a_key_is_schema_and_name_and_the_group_is_the_schema(specs: dict[tuple[
 
 def test_sources_are_the_assets_of_the_stages_before(specs: dict[tuple[str, ...], dg.AssetSpec]) -> None:
     above = {tuple(dep.asset_key.path) for dep in specs["staging", "stg_pos__sales"].deps}
-    assert above == {("clean", "pos_sales")}
+    assert above == {("clean", "pos_sales"), ("policy", "personal_data_patterns")}
     outside = {tuple(dep.asset_key.path) for spec in specs.values() for dep in spec.deps} - set(specs)
     assert outside == {
         ("clean", "pos_members"),

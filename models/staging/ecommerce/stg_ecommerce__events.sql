@@ -1,3 +1,6 @@
+-- depends_on: {{ ref('personal_data_patterns') }}
+{%- set patterns = personal_data_patterns() %}
+
 with
 
 source as (
@@ -13,7 +16,7 @@ typed as (
         session_id,
         event_type,
         sku,
-        category,
+        {{ redact('category', patterns) }} as category,
         channel,
         _delivery_date as delivered_on,
         _first_delivered as first_delivered_on

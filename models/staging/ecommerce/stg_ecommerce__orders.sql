@@ -1,3 +1,6 @@
+-- depends_on: {{ ref('personal_data_patterns') }}
+{%- set patterns = personal_data_patterns() %}
+
 with
 
 source as (
@@ -15,8 +18,8 @@ typed as (
         receiver_phone,
         receiver_address,
         sku,
-        product_name,
-        category,
+        {{ redact('product_name', patterns) }} as product_name,
+        {{ redact('category', patterns) }} as category,
         quantity,
         unit_price,
         discount,

@@ -1,3 +1,6 @@
+-- depends_on: {{ ref('personal_data_patterns') }}
+{%- set patterns = personal_data_patterns() %}
+
 with
 
 source as (
@@ -13,9 +16,9 @@ typed as (
         birthday,
         masked_phone,
         masked_email,
-        province,
-        city,
-        district,
+        {{ redact('province', patterns) }} as province,
+        {{ redact('city', patterns) }} as city,
+        {{ redact('district', patterns) }} as district,
         member_count,
         account_count,
         record_count,

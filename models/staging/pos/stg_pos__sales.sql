@@ -1,3 +1,6 @@
+-- depends_on: {{ ref('personal_data_patterns') }}
+{%- set patterns = personal_data_patterns() %}
+
 with
 
 source as (
@@ -14,8 +17,8 @@ typed as (
         member_id,
         phone,
         sku,
-        product_name,
-        category,
+        {{ redact('product_name', patterns) }} as product_name,
+        {{ redact('category', patterns) }} as category,
         quantity,
         unit_price,
         discount,
