@@ -370,6 +370,7 @@ def _faulty_entry(
     settings: Settings, file: LandingFile, problem: FileProblem, rows: int, fingerprint: str, digest: str | None
 ) -> FileEntry:
     if problem.reason not in ("outside_landing", "not_a_file") and file.path.is_file():
+        digest = digest or _sha256_or_none(file.path)
         try:
             copy_to_quarantine(settings, file.path)
         except OSError as error:

@@ -87,7 +87,7 @@ def test_publication_is_refused_until_every_blocking_check_has_run_and_passed(
     for stage in STAGES:
         check(settings, stage)
     with database.connect(settings) as con:
-        assert [(r.stage, r.check) for r in refusals(con, suites)] == [("raw", "every_file_has_a_checksum")]
+        assert [(r.stage, r.check) for r in refusals(con, suites)] == [("raw", "every_file_read_has_a_checksum")]
     change("update raw.files set sha256 = 'ab'")
     check(settings, "raw", run_id="run2")
     with database.connect(settings) as con:
