@@ -9,13 +9,13 @@ from pathlib import Path
 
 import dagster as dg
 
-from orchestration.partitions import delivery_dates
-from orchestration.plan import fallback_partition, plan_refresh
+from orchestration.plan import RefreshPlan, fallback_partition, plan_refresh
 from orchestration.settings import Settings
 from orchestration.warehouse.runner import prepare_manifest
 
 PARTITION_RANGE_START = "dagster/asset_partition_range_start"
 PARTITION_RANGE_END = "dagster/asset_partition_range_end"
+DELIVERIES_TAG = "c360/deliveries"
 RUN_EVENTS = "c360_run_events"
 DBT_LOG = "last_dbt_build.log"
 
@@ -36,7 +36,6 @@ concurrency:
 nightly_refresh = dg.define_asset_job(
     "nightly_refresh",
     selection=dg.AssetSelection.all(),
-    partitions_def=delivery_dates,
     executor_def=dg.in_process_executor,
     description="New deliveries to a published version: ingest, clean, resolve, model, gate, publish.",
 )
@@ -44,7 +43,6 @@ nightly_refresh = dg.define_asset_job(
 ingest_deliveries = dg.define_asset_job(
     "ingest_deliveries",
     selection=dg.AssetSelection.key_prefixes("raw") - dg.AssetSelection.assets(["raw", "files"]),
-    partitions_def=delivery_dates,
     executor_def=dg.in_process_executor,
     description="Delivery dates to raw Parquet only; a refresh uses it for stretches of older deliveries.",
 )
@@ -60,9 +58,41 @@ rebuild_all = dg.define_asset_job(
 jobs = [nightly_refresh, ingest_deliveries, rebuild_all]
 
 
-def partition_range_tags(start: date, end: date) -> dict[str, str]:
-    """Run tags that select a range of delivery dates."""
-    return {PARTITION_RANGE_START: start.isoformat(), PARTITION_RANGE_END: end.isoformat()}
+@dataclass(frozen=True)
+class RefreshRun:
+    """One run of a refresh: the delivery dates `first` to `last`, and whether it stops at raw."""
+
+    first: date
+    last: date
+    only_raw: bool
+    deliveries: int
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags that select the range of delivery dates, and tell a person how many of them hold something new."""
+        span = self.first.isoformat() if self.first == self.last else f"{self.first} to {self.last}"
+        return {
+            PARTITION_RANGE_START: self.first.isoformat(),
+            PARTITION_RANGE_END: self.last.isoformat(),
+            DELIVERIES_TAG: f"{span} ({self.deliveries} new)" if self.deliveries else "none new",
+        }
+
+
+def refresh_runs(settings: Settings, plan: RefreshPlan) -> list[RefreshRun]:
+    """The runs that bring the warehouse up to date, in order: older stretches to raw, the newest all the way.
+
+    Dagster records an event for every partition of a range, so deliveries years apart are not one range.
+    """
+    stretches = plan.stretches(fallback=fallback_partition(settings))
+    return [
+        RefreshRun(
+            first,
+            last,
+            only_raw=(first, last) != stretches[-1],
+            deliveries=sum(first <= day <= last for day in plan.new_dates),
+        )
+        for first, last in stretches
+    ]
 
 
 def prepare_instance_home(settings: Settings) -> Path:
@@ -163,9 +193,10 @@ def run_refresh(settings: Settings, on_step: Callable[[StepEnd, int, int], None]
     prepare_manifest(settings)
     from orchestration.definitions import defs  # imports this module
 
-    stretches = plan_refresh(settings).stretches(fallback=fallback_partition(settings))
-    runs = [(defs.resolve_job_def(ingest_deliveries.name), stretch) for stretch in stretches[:-1]]
-    runs.append((defs.resolve_job_def(nightly_refresh.name), stretches[-1]))
+    runs = [
+        (defs.resolve_job_def(ingest_deliveries.name if run.only_raw else nightly_refresh.name), run)
+        for run in refresh_runs(settings, plan_refresh(settings))
+    ]
     total = sum(len(job.nodes) for job, _ in runs)
     ended: list[StepEnd] = []
 
@@ -180,8 +211,8 @@ def run_refresh(settings: Settings, on_step: Callable[[StepEnd, int, int], None]
         (home / DBT_LOG).open("w", encoding="utf-8") as dbt_log,
         redirect_stdout(dbt_log),
     ):
-        for job, (first, last) in runs:
-            _run(job, instance, partition_range_tags(first, last), listen)
+        for job, run in runs:
+            _run(job, instance, run.tags, listen)
             failures = [step for step in ended if not step.succeeded]
             if failures:
                 raise RefreshFailedError(failures)

@@ -30,3 +30,8 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Open the working database for one asset; steps run one after another and share one writer."""
         with database.connect(self.settings) as connection:
             yield connection
+
+
+def tag_run(context: dg.AssetExecutionContext, **facts: str) -> None:
+    """Tag the run with what it learns on its way (`c360/<fact>`), where the runs page shows and filters it."""
+    context.instance.add_run_tags(context.run.run_id, {f"c360/{fact}": value for fact, value in facts.items()})

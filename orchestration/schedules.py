@@ -2,23 +2,32 @@
 
 import dagster as dg
 
-from orchestration.jobs import nightly_refresh, partition_range_tags
-from orchestration.plan import fallback_partition, plan_refresh
+from data_quality.contract import load_contracts
+from orchestration.jobs import RefreshRun, nightly_refresh, refresh_runs
+from orchestration.plan import plan_refresh
 from orchestration.settings import Settings
 
 _settings = Settings()
 
 
-def refresh_run_request(settings: Settings, run_key: str | None = None) -> dg.RunRequest | None:
-    """The run that brings the warehouse up to date, or None when nothing is new.
+def refresh_requests(settings: Settings, run_key: str | None = None) -> list[dg.RunRequest]:
+    """The runs that bring the warehouse up to date, in order; none when nothing is new.
 
-    All new deliveries go into one run, from the oldest to the newest: a partition range.
+    All new deliveries that lie close together are one run, from the oldest to the newest: a partition range.
     """
     plan = plan_refresh(settings)
     if plan.nothing_new:
-        return None
-    days = plan.new_dates or (fallback_partition(settings),)
-    return dg.RunRequest(run_key=run_key, tags=partition_range_tags(days[0], days[-1]))
+        return []
+    return [_request(run, run_key) for run in refresh_runs(settings, plan)]
+
+
+def _request(run: RefreshRun, run_key: str | None) -> dg.RunRequest:
+    """Ask for one run; the older stretches select the raw datasets of the same job."""
+    return dg.RunRequest(
+        run_key=f"{run_key}:{run.first}" if run_key else None,
+        tags=run.tags,
+        asset_selection=[dg.AssetKey(["raw", table]) for table in load_contracts()] if run.only_raw else None,
+    )
 
 
 @dg.schedule(
@@ -30,9 +39,9 @@ def refresh_run_request(settings: Settings, run_key: str | None = None) -> dg.Ru
     ),
     description="Every night at 02:00 business time; switched on from the start only in production.",
 )
-def nightly_at_two() -> dg.RunRequest | dg.SkipReason:
+def nightly_at_two() -> list[dg.RunRequest] | dg.SkipReason:
     """Refresh with every delivery that came since the last one."""
-    return refresh_run_request(Settings()) or dg.SkipReason("No new delivery, rule or code since the last version.")
+    return refresh_requests(Settings()) or dg.SkipReason("No new delivery, rule or code since the last version.")
 
 
 schedules = [nightly_at_two]

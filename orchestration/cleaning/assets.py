@@ -4,7 +4,7 @@ What belongs here: keys, descriptions, metadata. What does not: any rule; those 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 import duckdb
@@ -43,7 +43,7 @@ def _rate(part: int, whole: int) -> dg.MetadataValue:
 def _clean_asset(contract: Contract) -> dg.AssetsDefinition:
     @dg.asset(
         key=["clean", contract.table],
-        deps=[dg.AssetKey(["raw", contract.table]), _RAW_FILES],
+        deps=[dg.AssetKey(["raw", contract.table]), _RAW_FILES, dg.AssetKey(["policy", "null_tokens"])],
         group_name="clean",
         kinds=_KINDS,
         owners=_OWNERS,
@@ -73,14 +73,24 @@ def _clean_asset(contract: Contract) -> dg.AssetsDefinition:
 
 
 def _dictionary_asset(
-    name: str, column_type: str, description: str, build: Callable[[duckdb.DuckDBPyConnection, Settings], int]
+    name: str,
+    column_type: str,
+    description: str,
+    build: Callable[[duckdb.DuckDBPyConnection, Settings], int],
+    *,
+    policies: Sequence[str] = (),
+    references: Sequence[str] = (),
 ) -> dg.AssetsDefinition:
     @dg.asset(
         key=["clean", name],
         deps=[
-            dg.AssetKey(["clean", table])
-            for table, contract in _CONTRACTS.items()
-            if any(column.type == column_type for column in contract.columns.values())
+            *(
+                dg.AssetKey(["clean", table])
+                for table, contract in _CONTRACTS.items()
+                if any(column.type == column_type for column in contract.columns.values())
+            ),
+            *(dg.AssetKey(["policy", policy]) for policy in policies),
+            *(dg.AssetKey(["reference", reference]) for reference in references),
         ],
         group_name="clean",
         kinds=_KINDS,
@@ -112,24 +122,45 @@ _DICTIONARIES = [
         "name",
         "Every delivered name, read: parts, honorific, keys and masked form. Grain: distinct delivered value.",
         dictionaries.build_names,
+        policies=["name_thresholds"],
+        references=[
+            "given_name_characters",
+            "name_characters",
+            "name_company_words",
+            "name_honorifics",
+            "name_latin_affixes",
+            "name_nickname_prefixes",
+            "name_placeholders",
+            "name_remarks",
+            "name_transliteration_characters",
+            "romanised_surnames",
+            "surnames",
+            "western_given_names",
+        ],
     ),
     _dictionary_asset(
         "phones",
         "phone",
         "Every delivered phone with its E.164 form where it can be used. Grain: distinct delivered value.",
         dictionaries.build_phones,
+        policies=["blocked_values", "phone_default_regions"],
+        references=["mobile_prefixes"],
     ),
     _dictionary_asset(
         "emails",
         "email",
         "Every delivered email address with its clean form where it is valid. Grain: distinct delivered value.",
         dictionaries.build_emails,
+        policies=["blocked_values"],
+        references=["email_domain_typos"],
     ),
     _dictionary_asset(
         "addresses",
         "address",
         "Every delivered address with its parts and a key to compare by. Grain: distinct delivered value.",
         dictionaries.build_addresses,
+        policies=["blocked_values"],
+        references=["areas", "cities", "division_aliases", "provinces", "street_words"],
     ),
 ]
 

@@ -22,6 +22,13 @@ _DATASETS = (
     "call_center_outreach",
 )
 _DICTIONARIES = ("names", "phones", "emails", "addresses")
+_COMPARED = [
+    dg.AssetKey(["identity", "records"]),
+    *(
+        dg.AssetKey(["policy", name])
+        for name in ("identity_rules", "blocking_rules", "comparison_levels", "identity_limits")
+    ),
+]
 _COMMON: dict[str, Any] = {"group_name": "identity", "kinds": {"python", "duckdb"}, "owners": ["team:data-engineering"]}
 
 
@@ -44,7 +51,11 @@ def _rows(connection: Any, table: str) -> int:
 
 @dg.asset(
     key=["identity", "records"],
-    deps=[dg.AssetKey(["clean", name]) for name in (*_DATASETS, *_DICTIONARIES)],
+    deps=[
+        *(dg.AssetKey(["clean", name]) for name in (*_DATASETS, *_DICTIONARIES)),
+        dg.AssetKey(["policy", "blocked_identifiers"]),
+        dg.AssetKey(["policy", "source_trust"]),
+    ],
     group_name="identity",
     kinds={"python", "duckdb"},
     owners=["team:data-engineering"],
@@ -61,13 +72,13 @@ def identity_records(warehouse: Warehouse) -> dg.MaterializeResult:  # type: ign
     specs=[
         dg.AssetSpec(
             ["identity", "links"],
-            deps=[dg.AssetKey(["identity", "records"])],
+            deps=_COMPARED,
             description="Why records are one person: rule or score, with evidence by field. One row per linked pair.",
             **_COMMON,
         ),
         dg.AssetSpec(
             ["identity", "review_queue"],
-            deps=[dg.AssetKey(["identity", "records"])],
+            deps=_COMPARED,
             description="Pairs that speak for one person and were not joined. One row per pair in the grey zone.",
             **_COMMON,
         ),
@@ -128,7 +139,11 @@ def identity_customer_xref(warehouse: Warehouse) -> Iterator[dg.MaterializeResul
 
 @dg.asset(
     key=["identity", "customers"],
-    deps=[dg.AssetKey(["identity", "customer_xref"])],
+    deps=[
+        dg.AssetKey(["identity", "customer_xref"]),
+        dg.AssetKey(["policy", "survivorship"]),
+        dg.AssetKey(["policy", "source_trust"]),
+    ],
     group_name="identity",
     kinds={"python", "duckdb"},
     owners=["team:data-engineering"],

@@ -3,16 +3,18 @@
 What belongs here: asset definitions and their metadata. What does not: reading (ingest, readers, raw_store).
 """
 
+import warnings
 from datetime import date
 
 import dagster as dg
 
 from data_quality.contract import Contract, load_contracts
+from orchestration.as_of import business_day
 from orchestration.ingestion.discovery import scan
 from orchestration.ingestion.ingest import PartitionResult, ingest_partition, record_unplaced
 from orchestration.ingestion.raw_store import TECHNICAL_COLUMNS, refresh_raw_views
 from orchestration.partitions import delivery_dates
-from orchestration.resources import Warehouse
+from orchestration.resources import Warehouse, tag_run
 
 _OWNERS = ["team:data-engineering"]
 
@@ -47,6 +49,7 @@ def _raw_asset(contract: Contract) -> dg.AssetsDefinition:
         group_name="raw",
         kinds={"python", "duckdb", "parquet"},
         owners=_OWNERS,
+        deps=[dg.AssetKey(["policy", "reading_limits"])],
         partitions_def=delivery_dates,
         backfill_policy=dg.BackfillPolicy.single_run(),
         description=(
@@ -70,7 +73,10 @@ def _raw_asset(contract: Contract) -> dg.AssetsDefinition:
     return raw_dataset
 
 
-_datasets = [_raw_asset(contract) for contract in load_contracts().values()]
+with warnings.catch_warnings():
+    # One run per range of dates is what makes a refresh cheap, and Dagster has no other way to ask for it.
+    warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
+    _datasets = [_raw_asset(contract) for contract in load_contracts().values()]
 
 
 @dg.asset(
@@ -84,6 +90,7 @@ def raw_files(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Mat
     """Every delivered file with what became of it, and the views over raw. Grain: delivered file."""
     settings = warehouse.settings
     landing = scan(settings)
+    tag_run(context, as_of=business_day(settings).isoformat())
     unplaced = record_unplaced(settings, landing.files)
     for file in unplaced:
         context.log.warning("%s is quarantined: %s. %s", file.file, file.reason, file.message)

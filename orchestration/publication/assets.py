@@ -14,7 +14,7 @@ from orchestration.fingerprint import input_fingerprint
 from orchestration.gates.checks import check_outcome, check_specs
 from orchestration.identity.assets import assets as identity
 from orchestration.publication.publish import AUDIT, publish
-from orchestration.resources import Warehouse
+from orchestration.resources import Warehouse, tag_run
 from orchestration.warehouse.assets import assets as warehouse_models
 
 _PUBLISHED_SCHEMAS = ("marts", "identity", "quality")
@@ -31,7 +31,11 @@ def upstream_keys(definitions: Iterable[Any]) -> list[dg.AssetKey]:
     group_name="serving",
     kinds={"python", "duckdb"},
     owners=["team:data-engineering"],
-    deps=upstream_keys([*cleaning, *identity, *warehouse_models]),
+    deps=[
+        *upstream_keys([*cleaning, *identity, *warehouse_models]),
+        dg.AssetKey(["policy", "publication"]),
+        dg.AssetKey(["policy", "personal_data_patterns"]),
+    ],
     check_specs=check_specs(load_suites()[AUDIT]),
 )
 def published_version(
@@ -55,7 +59,7 @@ def published_version(
         version = publish(
             settings,
             as_of=business_day(settings),
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             fingerprint=input_fingerprint(settings),
             on_audit=remember,
         )
@@ -64,6 +68,7 @@ def published_version(
         yield from outcomes
         raise
     manifest = version.manifest
+    tag_run(context, as_of=manifest.as_of.isoformat(), version=version.id)
     yield dg.MaterializeResult(
         metadata={
             "dagster/row_count": sum(manifest.rows.values()),

@@ -1,7 +1,7 @@
 """The warehouse as Dagster sees it: every dbt seed, model and test.
 
-What belongs here: calling dbt and passing on what it says. What does not: SQL (`models/`), dbt's
-arguments (`runner.py`), names (`translator.py`).
+What belongs here: how a dbt node appears, calling dbt and passing on what it says. What does not: SQL (`models/`),
+dbt's arguments (`runner.py`), owners and descriptions, which stand in the models' own yml.
 """
 
 import os
@@ -11,15 +11,34 @@ from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DbtCliInvocation, DbtCliResource, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, DbtProject, dbt_assets
 
 from orchestration.as_of import business_day
 from orchestration.resources import Warehouse
 from orchestration.settings import Settings
 from orchestration.warehouse import runner
-from orchestration.warehouse.translator import WarehouseTranslator
 
 _ROW_COUNT = re.compile(r"^row_count (\S+) (\d+)$")
+
+
+class WarehouseTranslator(DagsterDbtTranslator):
+    """Asset key `[schema, name]`, group = schema; a source keeps the key it names in its own yml."""
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None = None
+    ) -> dg.AssetSpec:
+        """The spec of one dbt model, seed or source."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        if unique_id in manifest["sources"]:
+            return spec
+        node = manifest["nodes"][unique_id]
+        return spec.replace_attributes(
+            key=dg.AssetKey([node["schema"], node["name"]]),
+            group_name=node["schema"],
+            # dbt's own default appends the compiled SQL, which has a page of its own.
+            description=node["description"] or None,
+        )
+
 
 _settings = Settings()
 _translator = WarehouseTranslator()

@@ -13,7 +13,11 @@ def test_every_clean_table_is_an_asset_with_its_grain() -> None:
     for table, contract in load_contracts().items():
         spec = specs[f"clean/{table}"]
         assert (spec.description or "").endswith(f"Grain: {contract.grain}.")
-        assert {dep.asset_key.to_user_string() for dep in spec.deps} == {f"raw/{table}", "raw/files"}
+        assert {dep.asset_key.to_user_string() for dep in spec.deps} == {
+            f"raw/{table}",
+            "raw/files",
+            "policy/null_tokens",
+        }
     others = {"names", "phones", "emails", "addresses", "changes"}
     assert {key for key in specs if key.startswith("clean/")} == {f"clean/{t}" for t in others | set(load_contracts())}
     assert {key for key in specs if key.startswith("quality/")} == {
