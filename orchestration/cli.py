@@ -12,7 +12,7 @@ import time
 import warnings
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 from zoneinfo import ZoneInfo
 
 import typer
@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from orchestration.errors import UserError
+from orchestration.errors import UserError, machine_fault, machine_fault_behind
 from orchestration.settings import Settings
 
 GATE_FAILED = 3
@@ -42,8 +42,20 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        err.print(f"[bold red]c360:[/] {error}", highlight=False, soft_wrap=True)
-        sys.exit(USER_FAULT)
+        _fail(error)
+    except Exception as error:
+        # Dagster's own storage lies on the same disk and says in its own words that it is full.
+        cause = machine_fault_behind(error)
+        if cause is None:
+            raise
+        _fail(machine_fault(cause, "The run"))
+
+
+def _fail(error: UserError) -> NoReturn:
+    """Say what is wrong and leave with the status of a fault that the user can mend."""
+    err.print("c360:", style="bold red", end=" ")
+    err.print(str(error), highlight=False, markup=False, soft_wrap=True)
+    sys.exit(USER_FAULT)
 
 
 def _settings(landing: Path | None = None, warehouse: Path | None = None, as_of: date | None = None) -> Settings:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.errors import UserError, WarehouseBusyError
+from orchestration.errors import UserError, WarehouseBusyError, is_machine_fault, machine_fault
 from orchestration.settings import Settings
 
 SCHEMAS = ("raw", "clean", "identity", "policy", "reference", "staging", "intermediate", "marts", "quality")
@@ -22,7 +22,7 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
 
     Raises:
         WarehouseBusyError: another process has the file open.
-        UserError: the file or its folder cannot be opened or written.
+        UserError: the file or its folder cannot be opened or written, or disk or memory ran out meanwhile.
     """
     if not read_only:
         settings.temp_dir.mkdir(parents=True, exist_ok=True)
@@ -41,6 +41,10 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
             for schema in SCHEMAS:
                 connection.execute(f"create schema if not exists {schema}")
         yield connection
+    except duckdb.Error as error:
+        if is_machine_fault(error):
+            raise machine_fault(error, f"Writing {settings.database}") from error
+        raise
     finally:
         connection.close()
 

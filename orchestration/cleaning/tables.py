@@ -11,7 +11,7 @@ import duckdb
 
 from data_quality.contract import Contract
 from orchestration.cleaning import conform, deduplicate, drift, ledger, null_tokens, quarantine
-from orchestration.errors import UserError
+from orchestration.errors import is_machine_fault, machine_fault
 from orchestration.settings import Settings
 
 
@@ -47,14 +47,10 @@ def clean_table(con: duckdb.DuckDBPyConnection, settings: Settings, contract: Co
         con.execute("drop table temp.conformed_rows")
         con.execute("drop table temp.conformed_files")
         con.execute("commit")
-    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+    except BaseException as error:
         _roll_back(con)
-        raise UserError(
-            f"Cleaning {contract.table} in {settings.database} failed: {str(error).splitlines()[0]}. Free disk space, "
-            "or raise C360_MEMORY_LIMIT, and run again. The tables of the run before and the published file stay."
-        ) from error
-    except BaseException:
-        _roll_back(con)
+        if is_machine_fault(error):
+            raise machine_fault(error, f"Cleaning {contract.table} in {settings.database}") from error
         raise
     return Counts(**counts)
 

@@ -19,9 +19,10 @@ import duckdb
 
 from data_quality.contract import Contract, load_contracts
 from orchestration.database import identifier, literal
+from orchestration.errors import is_machine_fault
 from orchestration.ingestion.discovery import LandingFile, discover
 from orchestration.ingestion.limits import ReadingLimits, load_limits
-from orchestration.ingestion.problems import FileProblem, UnreadableFileError, is_machine_fault
+from orchestration.ingestion.problems import FileProblem, UnreadableFileError
 from orchestration.ingestion.raw_store import (
     TECHNICAL_COLUMNS,
     FileEntry,

@@ -5,11 +5,8 @@ told from a fault of the file. What does not: faults of rows
 (`_row_error`, in framing).
 """
 
-import errno
 from dataclasses import dataclass
 from typing import Literal
-
-import duckdb
 
 FileReason = Literal[
     "archive_bomb",
@@ -46,16 +43,3 @@ class UnreadableFileError(Exception):
         super().__init__(message)
         self.problem = FileProblem(reason, message)
         self.rows = rows
-
-
-_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.ENOMEM}
-# DuckDB says in words what the operating system said in numbers.
-_DISK_WORDS = ("no space left", "could not write", "disk quota", "read-only file system", "max_temp_directory_size")
-
-
-def is_machine_fault(error: BaseException) -> bool:
-    """Say whether a full disk or memory is to blame, rather than the file that is being read."""
-    if isinstance(error, duckdb.Error):
-        words = str(error).casefold()
-        return isinstance(error, duckdb.OutOfMemoryException) or any(word in words for word in _DISK_WORDS)
-    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _DISK_ERRORS)

@@ -22,8 +22,7 @@ import pyarrow as pa
 
 from data_quality.contract import Contract, load_contracts
 from orchestration.database import identifier, literal
-from orchestration.errors import UserError, WarehouseBusyError
-from orchestration.ingestion.problems import is_machine_fault
+from orchestration.errors import UserError, WarehouseBusyError, is_machine_fault
 from orchestration.settings import Settings
 
 TECHNICAL_COLUMNS: dict[str, str] = {

@@ -22,12 +22,13 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from data_quality.contract import Contract
 from orchestration.database import identifier, literal
+from orchestration.errors import is_machine_fault
 from orchestration.ingestion.decoding import Encoding, LineBlock, detect_encoding, line_end, read_lines, unpack
 from orchestration.ingestion.discovery import LandingFile
 from orchestration.ingestion.framing import ESCAPES, SINGLE_BYTE_DELIMITER, BadRow, Framed, Framer, Grammar
 from orchestration.ingestion.headers import HeaderMapping, HeaderReader
 from orchestration.ingestion.limits import ReadingLimits
-from orchestration.ingestion.problems import UnreadableFileError, is_machine_fault
+from orchestration.ingestion.problems import UnreadableFileError
 
 _DELIMITERS = (",", "\t", ";", "|", "，")
 _BATCH_ROWS = 50_000
