@@ -152,9 +152,9 @@ class StepListener(logging.Handler):
 
 
 def _failed_step(event: dg.DagsterEvent) -> StepEnd:
-    """Find the innermost cause of a failed step; only a user's fault is told without its class name."""
+    """Find the user's fault in the causes of a failed step, else the innermost cause, told with its class name."""
     error = event.step_failure_data.error
-    while error is not None and error.cause is not None:
+    while error is not None and error.cause is not None and error.cls_name not in _USER_ERRORS:
         error = error.cause
     message = error.message.strip() if error is not None else "no reason was recorded"
     kind = error.cls_name if error is not None else None
