@@ -10,10 +10,11 @@ from orchestration.settings import Settings
 _settings = Settings()
 
 
-def refresh_requests(settings: Settings, run_key: str | None = None) -> list[dg.RunRequest]:
+def refresh_requests(settings: Settings, run_key: str) -> list[dg.RunRequest]:
     """The runs that bring the warehouse up to date, in order; none when nothing is new.
 
     All new deliveries that lie close together are one run, from the oldest to the newest: a partition range.
+    `run_key` names the occasion; Dagster starts no run twice for one occasion.
     """
     plan = plan_refresh(settings)
     if plan.nothing_new:
@@ -21,10 +22,10 @@ def refresh_requests(settings: Settings, run_key: str | None = None) -> list[dg.
     return [_request(run, run_key) for run in refresh_runs(settings, plan)]
 
 
-def _request(run: RefreshRun, run_key: str | None) -> dg.RunRequest:
+def _request(run: RefreshRun, run_key: str) -> dg.RunRequest:
     """Ask for one run; the older stretches select the raw datasets of the same job."""
     return dg.RunRequest(
-        run_key=f"{run_key}:{run.first}" if run_key else None,
+        run_key=f"{run_key}:{run.first}",
         tags=run.tags,
         asset_selection=[dg.AssetKey(["raw", table]) for table in load_contracts()] if run.only_raw else None,
     )
@@ -39,9 +40,10 @@ def _request(run: RefreshRun, run_key: str | None) -> dg.RunRequest:
     ),
     description="Every night at 02:00 business time; switched on from the start only in production.",
 )
-def nightly_at_two() -> list[dg.RunRequest] | dg.SkipReason:
+def nightly_at_two(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
     """Refresh with every delivery that came since the last one."""
-    return refresh_requests(Settings()) or dg.SkipReason("No new delivery, rule or code since the last version.")
+    requests = refresh_requests(Settings(), run_key=context.scheduled_execution_time.isoformat())
+    return requests or dg.SkipReason("No new delivery, rule or code since the last version.")
 
 
 schedules = [nightly_at_two]
