@@ -55,7 +55,7 @@ def bad_warehouse(bad_landing: Path, refresh) -> Path:
         ("sales_nokey.csv", "missing_key_column"),
         ("sales_twice.csv", "duplicate_column"),
         ("weather.csv", "unknown_dataset"),
-        ("sales_picture.parquet", "unreadable"),
+        ("sales_picture.parquet", "wrong_format"),
         ("stock.csv", "unknown_source"),
     ],
 )
