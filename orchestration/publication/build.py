@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from data_quality.personal_data import is_identifier, redacted_sql
 from orchestration.database import identifier, literal
 from orchestration.errors import UserError
 
@@ -122,6 +123,14 @@ def build_file(connection: duckdb.DuckDBPyConnection, path: Path, tables: Sequen
     return rows
 
 
+def _published(table: PublishedTable, name: str, data_type: str) -> str:
+    """SQL of a column as it goes out: names of files and headers are free text, and people write numbers into them."""
+    column = identifier(name)
+    if table.schema == "quality" and data_type == "VARCHAR" and not is_identifier(name):
+        return f"{redacted_sql(column)} as {column}"
+    return column
+
+
 def _copy(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> int:
     """Copy one table with its comments; returns its rows."""
     source = f"{identifier(table.schema)}.{identifier(table.table)}"
@@ -136,7 +145,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> int:
     order = [name for name in _ORDER if name in names]
     order += [name for name, data_type, _ in kept if data_type == "TIMESTAMP"][:1]
     order_by = f" order by {', '.join(f'{identifier(n)} nulls last' for n in order)}" if order else ""
-    selected = ", ".join(identifier(n) for n in names)
+    selected = ", ".join(_published(table, name, data_type) for name, data_type, _ in kept)
     connection.execute(f"create table {target} as select {selected} from {source}{order_by}")
     described = connection.execute(
         "select comment from duckdb_tables() where database_name = current_database() and schema_name = $schema "

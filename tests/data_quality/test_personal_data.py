@@ -1,7 +1,7 @@
 import duckdb
 import pytest
 
-from data_quality.personal_data import declared_sql, is_identifier, load_patterns, scan_sql
+from data_quality.personal_data import declared_sql, is_identifier, load_patterns, redacted_sql, scan_sql
 
 TEXT = {p.kind: p.regex for p in load_patterns() if p.applies_to == "text"}
 
@@ -35,6 +35,20 @@ def kinds(value: str) -> set[str]:
 )
 def test_what_counts_as_personal_in_free_text(value, expected):
     assert kinds(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "published"),
+    [
+        ("13812345678 13912345678", "*****"),
+        ("members_2026.csv", "members_2026.csv"),
+        ("to a@b.cn", "to ***"),
+        (None, None),
+    ],
+)
+def test_redaction_stars_what_the_scan_would_find(written, published):
+    sql = f"select {redacted_sql('given')} from (select cast(? as varchar) as given)"
+    assert duckdb.execute(sql, [written]).fetchone() == (published,)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration.database import connect_file
 from orchestration.errors import UserError
 from orchestration.publication.manifest import sha256_of
 from orchestration.publication.versions import current_version, list_versions
@@ -113,6 +114,12 @@ def test_personal_data_in_a_mart_never_goes_out(settings, publish_now, change, p
         publish_now()
     assert planted not in str(refused.value)
     assert current_version(settings) == first
+
+
+def test_a_phone_number_in_a_file_name_is_starred_and_stops_nothing(publish_now, change):
+    change("create or replace table quality.drift as select 'pos/2026-06-29/members_13812345678_a@b.cn.csv' as file")
+    with connect_file(publish_now().path / "c360.duckdb") as bi:
+        assert bi.execute("select file from quality.drift").fetchall() == [("pos/2026-06-29/members******",)]
 
 
 @pytest.mark.parametrize(
