@@ -77,7 +77,11 @@ def publish(
             with database.connect(settings, read_only=True) as connection:
                 _refuse_unless_gates_passed(connection, settings, [suites[g] for g in GATES if g in suites])
                 tables = tables_to_publish(connection)
-                rows = build_file(connection, folder / FILE_NAME, tables)
+                try:
+                    rows = build_file(connection, folder / FILE_NAME, tables)
+                except _MACHINE_FAULTS as error:
+                    # Told here, before the connection takes it for a fault of the working database.
+                    raise _not_published(settings, version_id, doing, error) from error
             doing = "making the file durable"
             manifest = Manifest(
                 version=version_id,
@@ -104,10 +108,7 @@ def publish(
             sync_folder(final.parent)
         except _MACHINE_FAULTS as error:
             shutil.rmtree(folder, ignore_errors=True)
-            raise UserError(
-                f"Version {version_id} was not published: {doing} failed ({_first_line(error)}). Check the free space "
-                f"and permissions of {settings.serving_dir} and run c360 refresh again. {_still_there(settings)}"
-            ) from error
+            raise _not_published(settings, version_id, doing, error) from error
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -115,6 +116,13 @@ def publish(
         switch_to(settings, version)
         remove_old(settings, load_policy(settings.policy_dir / "publication.csv", as_of), now)
     return version
+
+
+def _not_published(settings: Settings, version_id: str, doing: str, error: BaseException) -> UserError:
+    return UserError(
+        f"Version {version_id} was not published: {doing} failed ({_first_line(error)}). Check the free space "
+        f"and permissions of {settings.serving_dir} and run c360 refresh again. {_still_there(settings)}"
+    )
 
 
 def _refuse_unless_gates_passed(
