@@ -236,7 +236,7 @@ def quarantined(warehouse: Warehouse) -> dg.MaterializeResult[None]:
 
 @dg.asset(
     key=["quality", "drift"],
-    deps=[*_CLEAN_TABLES, _RAW_FILES],
+    deps=[*_CLEAN_TABLES, _RAW_FILES, dg.AssetKey(["clean", "names"])],
     group_name="quality",
     kinds=_KINDS,
     owners=_OWNERS,

@@ -58,7 +58,8 @@ def build(con: duckdb.DuckDBPyConnection, contracts: Iterable[Contract]) -> int:
     `finding` is `new_column` (a header no contract column claims), `shadowed_column` (a header that means a column
     which another header of the file already gives), `missing_column` (a promised column that is not there) or
     `unknown_value` (a value outside an optional enum, loaded as NULL). `column_name` is the header for the first two
-    and NULL where it could be personal data. `rows` are the rows of the file, or those with the value.
+    and NULL where it could be personal data, `value` also where a person is called so: columns that slipped put names
+    among the choices. `rows` are the rows of the file, or those with the value.
     """
     con.execute(_CREATE)
     con.execute("create or replace temp table shadowed_headers (source varchar, dataset varchar, header varchar)")
@@ -69,8 +70,11 @@ def build(con: duckdb.DuckDBPyConnection, contracts: Iterable[Contract]) -> int:
     con.execute(f"""
         create or replace table quality.drift as
         with values_found as (
-            select source, dataset, delivery_date, file, 'unknown_value' as finding, column_name, value, rows
+            select
+                source, dataset, delivery_date, file, 'unknown_value' as finding, column_name,
+                {_value_shown(con)} as value, sum(rows)::bigint as rows
             from clean.unknown_values
+            group by all
         ),
         columns_found as ({columns})
         select * from values_found
@@ -80,6 +84,16 @@ def build(con: duckdb.DuckDBPyConnection, contracts: Iterable[Contract]) -> int:
     con.execute("drop table shadowed_headers")
     counted = con.execute("select count(*) from quality.drift").fetchone()
     return int(counted[0]) if counted else 0
+
+
+def _value_shown(con: duckdb.DuckDBPyConnection) -> str:
+    """SQL of an unknown value that is NULL where some delivered record gives it as a person's name."""
+    if not table_exists(con, "clean", "names"):
+        return "value"
+    return """case
+                    when value not in (select names.value from clean.names as names where names.value is not null)
+                        then value
+                end"""
 
 
 def _find_shadowed(con: duckdb.DuckDBPyConnection, contracts: Iterable[Contract]) -> None:

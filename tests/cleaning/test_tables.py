@@ -245,6 +245,15 @@ def test_drift_names_columns_and_values_but_no_personal_ones(con: duckdb.DuckDBP
     ]
 
 
+def test_drift_counts_a_name_that_slipped_among_the_choices_and_does_not_show_it(
+    con: duckdb.DuckDBPyConnection, clean: Any
+) -> None:
+    con.execute("create or replace table clean.names as select * from (values ('司马相如'), (null)) as t (value)")
+    clean([{"channel": "司马相如"}, {"channel": "Fax", "ticket_id": "T2"}])
+    found = con.execute("select value, rows from quality.drift where finding = 'unknown_value' order by all").fetchall()
+    assert found == [("Fax", 1), (None, 1)]
+
+
 def test_a_dataset_that_never_came_is_an_empty_table(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     for contract in load_contracts().values():
         assert clean_table(con, settings, contract) == Counts(0, 0, 0, 0, 0)
