@@ -8,6 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
 
 from orchestration.plan import RefreshPlan, fallback_partition, plan_refresh
 from orchestration.settings import Settings
@@ -148,23 +149,25 @@ class StepListener(logging.Handler):
         if event.event_type_value == "STEP_SUCCESS":
             self._on_step(StepEnd(event.step_key or "run", succeeded=True))
         elif event.event_type_value == "STEP_FAILURE":
-            self._on_step(_failed_step(event))
+            self._on_step(_failed(event.step_key or "run", event.step_failure_data.error))
 
 
-def _failed_step(event: dg.DagsterEvent) -> StepEnd:
-    """Find the user's fault in the causes of a failed step, else the innermost cause, told with its class name."""
-    error = event.step_failure_data.error
+def _failed(step: str, error: SerializableErrorInfo | None) -> StepEnd:
+    """Find the user's fault in the causes of a failure, else the innermost cause, told with its class name."""
     while error is not None and error.cause is not None and error.cls_name not in _USER_ERRORS:
         error = error.cause
-    message = error.message.strip() if error is not None else "no reason was recorded"
-    kind = error.cls_name if error is not None else None
-    user_error = kind in _USER_ERRORS
+    if error is None:
+        return StepEnd(
+            step, succeeded=False, reason="no reason was recorded; the run's page in the Dagster UI has more"
+        )
+    message = error.message.strip()
+    user_error = error.cls_name in _USER_ERRORS
     return StepEnd(
-        event.step_key or "run",
+        step,
         succeeded=False,
         reason=message.split(": ", 1)[-1] if user_error else message,
         user_error=user_error,
-        gate=kind == "DagsterAssetCheckFailedError",
+        gate=error.cls_name == "DagsterAssetCheckFailedError",
     )
 
 
@@ -232,8 +235,8 @@ def _run(
     finally:
         events.removeHandler(listener)
     if not result.success and not any(event.is_step_failure for event in result.all_events):
-        reason = next((e.message for e in result.all_events if e.is_failure and e.message), "no reason was recorded")
-        on_step(StepEnd("run", succeeded=False, reason=reason))
+        failure = next((event for event in result.all_events if event.is_job_failure), None)
+        on_step(_failed("run", failure.job_failure_data.error if failure else None))
 
 
 @dataclass(frozen=True)
