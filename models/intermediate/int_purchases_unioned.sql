@@ -12,6 +12,39 @@ xref as (
     from {{ ref('stg_identity__customer_xref') }}
 ),
 
+-- Tills and exports often write the customer on the first line of a ticket only: its other lines are the same basket.
+nameless_tickets as (
+    select distinct ticket_id
+    from {{ ref('stg_pos__sales') }}
+    where member_id is null
+),
+
+lone_members as (
+    select
+        lines.ticket_id,
+        min(lines.member_id) as member_id
+    from {{ ref('stg_pos__sales') }} as lines
+    inner join nameless_tickets on lines.ticket_id = nameless_tickets.ticket_id
+    group by lines.ticket_id
+    having min(lines.member_id) = max(lines.member_id)
+),
+
+nameless_orders as (
+    select distinct order_id
+    from {{ ref('stg_ecommerce__orders') }}
+    where account_id is null
+),
+
+lone_accounts as (
+    select
+        lines.order_id,
+        min(lines.account_id) as account_id
+    from {{ ref('stg_ecommerce__orders') }} as lines
+    inner join nameless_orders on lines.order_id = nameless_orders.order_id
+    group by lines.order_id
+    having min(lines.account_id) = max(lines.account_id)
+),
+
 store_lines as (
     select
         'pos' as source,
@@ -32,8 +65,11 @@ store_lines as (
         cast('completed' as varchar(20)) as status,
         cast(null as varchar(100)) as coupon_code
     from {{ ref('stg_pos__sales') }} as lines
+    left join lone_members on lines.ticket_id = lone_members.ticket_id
     left join xref as members
-        on lines.member_id = members.record_key and members.source = 'pos.members'
+        on
+            coalesce(lines.member_id, lone_members.member_id) = members.record_key
+            and members.source = 'pos.members'
     left join xref as tickets
         on lines.ticket_id = tickets.record_key and tickets.source = 'pos.sales'
 ),
@@ -58,8 +94,11 @@ online_lines as (
         lines.status,
         lines.coupon_code
     from {{ ref('stg_ecommerce__orders') }} as lines
+    left join lone_accounts on lines.order_id = lone_accounts.order_id
     left join xref as accounts
-        on lines.account_id = accounts.record_key and accounts.source = 'ecommerce.customers'
+        on
+            coalesce(lines.account_id, lone_accounts.account_id) = accounts.record_key
+            and accounts.source = 'ecommerce.customers'
     left join xref as guests
         on lines.order_id = guests.record_key and guests.source = 'ecommerce.orders'
 ),
