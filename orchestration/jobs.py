@@ -1,6 +1,7 @@
 """The jobs, and how one is run in this process (CLI and tests do what the nightly run does)."""
 
 import logging
+import os
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from orchestration.warehouse.runner import prepare_manifest
 PARTITION_RANGE_START = "dagster/asset_partition_range_start"
 PARTITION_RANGE_END = "dagster/asset_partition_range_end"
 DELIVERIES_TAG = "c360/deliveries"
+PROCESS_TAG = "c360/process"
 RUN_EVENTS = "c360_run_events"
 DBT_LOG = "last_dbt_build.log"
 
@@ -33,6 +35,8 @@ concurrency:
     # Runs share one working database, so they follow one another.
     max_concurrent_runs: 1
 """
+
+_GATES = {"DagsterAssetCheckFailedError", "ModelTestsFailedError"}
 
 nightly_refresh = dg.define_asset_job(
     "nightly_refresh",
@@ -167,7 +171,7 @@ def _failed(step: str, error: SerializableErrorInfo | None) -> StepEnd:
         succeeded=False,
         reason=message.split(": ", 1)[-1] if user_error else message,
         user_error=user_error,
-        gate=error.cls_name == "DagsterAssetCheckFailedError",
+        gate=error.cls_name in _GATES,
     )
 
 
@@ -214,8 +218,9 @@ def run_refresh(settings: Settings, on_step: Callable[[StepEnd, int, int], None]
         (home / DBT_LOG).open("w", encoding="utf-8") as dbt_log,
         redirect_stdout(dbt_log),
     ):
+        close_dead_runs(instance)
         for job, run in runs:
-            _run(job, instance, run.tags, listen)
+            _run(job, instance, {**run.tags, PROCESS_TAG: str(os.getpid())}, listen)
             failures = [step for step in ended if not step.succeeded]
             if failures:
                 raise RefreshFailedError(failures)
@@ -237,6 +242,38 @@ def _run(
     if not result.success and not any(event.is_step_failure for event in result.all_events):
         failure = next((event for event in result.all_events if event.is_job_failure), None)
         on_step(_failed("run", failure.job_failure_data.error if failure else None))
+
+
+def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Record as failed what the command line started and whose process is gone, for instance killed.
+
+    Dagster watches the processes it starts itself, but not these; as long as one counts as running, the queue of the
+    UI waits for it.
+
+    Returns:
+        Ids of those runs.
+    """
+    dead = [
+        record.dagster_run
+        for record in instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+        if not _is_alive(record.dagster_run.tags.get(PROCESS_TAG))
+    ]
+    for run in dead:
+        instance.report_run_failed(run, "The process of this run ended without a word: it was killed, or the machine.")
+    return [run.run_id for run in dead]
+
+
+def _is_alive(process: str | None) -> bool:
+    """Say whether the process that a run's tag names still exists; a run without the tag is not ours to judge."""
+    if process is None:
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from data_quality.contract import load_contracts
-from orchestration.jobs import RefreshRun, nightly_refresh, refresh_runs
+from orchestration.jobs import RefreshRun, close_dead_runs, nightly_refresh, refresh_runs
 from orchestration.plan import plan_refresh
 from orchestration.settings import Settings
 
@@ -42,6 +42,8 @@ def _request(run: RefreshRun, run_key: str) -> dg.RunRequest:
 )
 def nightly_at_two(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
     """Refresh with every delivery that came since the last one."""
+    # A killed run of the command line would keep tonight's waiting in the queue.
+    close_dead_runs(context.instance)
     requests = refresh_requests(Settings(), run_key=context.scheduled_execution_time.isoformat())
     return requests or dg.SkipReason("No new delivery, rule or code since the last version.")
 

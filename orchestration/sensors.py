@@ -7,7 +7,7 @@ import dagster as dg
 
 from orchestration.ingestion.discovery import LandingFile, discover
 from orchestration.ingestion.ingest import has_new_unplaced_files, new_delivery_dates
-from orchestration.jobs import nightly_refresh
+from orchestration.jobs import close_dead_runs, nightly_refresh
 from orchestration.schedules import refresh_requests
 from orchestration.settings import Settings
 
@@ -39,6 +39,7 @@ def new_delivery(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     if not new_delivery_dates(settings, files) and not has_new_unplaced_files(settings, files):
         context.update_cursor(f"{state} {_REQUESTED}")
         return dg.SkipReason("Nothing lies in the landing zone that is not in the warehouse.")
+    close_dead_runs(context.instance)
     if previous != state:
         context.update_cursor(f"{state} {_SEEN}")
         return dg.SkipReason(f"New files; they are taken when they stand still for {_SETTLE_SECONDS} seconds.")

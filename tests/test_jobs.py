@@ -1,6 +1,9 @@
 """How a refresh is cut into runs, what the instance is told, and what a listener hears of a run."""
 
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
 
@@ -12,10 +15,12 @@ from orchestration.errors import UserError, WarehouseBusyError
 from orchestration.jobs import (
     PARTITION_RANGE_END,
     PARTITION_RANGE_START,
+    PROCESS_TAG,
     RUN_EVENTS,
     RefreshFailedError,
     StepEnd,
     StepListener,
+    close_dead_runs,
     loggers,
     prepare_instance_home,
     recent_runs,
@@ -90,6 +95,29 @@ def test_a_second_run_is_told_who_holds_the_warehouse(own_settings: Settings) ->
         pass
     with RunLock(own_settings):
         pass
+
+
+def started(instance: dg.DagsterInstance, tags: dict[str, str]) -> str:
+    run = instance.create_run_for_job(
+        dg.define_asset_job("j").resolve(asset_graph=dg.Definitions(assets=[sound]).resolve_asset_graph()), tags=tags
+    )
+    instance.report_dagster_event(dg.DagsterEvent(event_type_value="PIPELINE_START", job_name="j"), run_id=run.run_id)
+    return run.run_id
+
+
+def test_a_run_whose_process_was_killed_blocks_no_queue() -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    with dg.DagsterInstance.ephemeral() as instance:
+        dead = started(instance, {PROCESS_TAG: str(gone.pid)})
+        alive = started(instance, {PROCESS_TAG: str(os.getpid())})
+        of_the_ui = started(instance, {})
+        assert close_dead_runs(instance) == [dead]
+        assert [instance.get_run_by_id(r).status.name for r in (dead, alive, of_the_ui)] == [
+            "FAILURE",
+            "STARTED",
+            "STARTED",
+        ]
 
 
 @pytest.fixture

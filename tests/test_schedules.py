@@ -20,10 +20,15 @@ ROOT = Path(__file__).parents[1]
 def evaluate() -> dg.SkipReason | list[dg.RunRequest]:
     from orchestration.definitions import defs
 
-    context = dg.build_schedule_context(
-        scheduled_execution_time=datetime(2026, 6, 30, 18, tzinfo=UTC), repository_def=defs.get_repository_def()
-    )
-    data = nightly_at_two.evaluate_tick(context)
+    with (
+        dg.DagsterInstance.local_temp() as instance,
+        dg.build_schedule_context(
+            instance=instance,
+            scheduled_execution_time=datetime(2026, 6, 30, 18, tzinfo=UTC),
+            repository_def=defs.get_repository_def(),
+        ) as context,
+    ):
+        data = nightly_at_two.evaluate_tick(context)
     return dg.SkipReason(data.skip_message) if data.skip_message else list(data.run_requests or [])
 
 

@@ -18,8 +18,11 @@ class Ticks:
 
     def next(self) -> dg.SensorResult | dg.SkipReason:
         # A context of its own each time: only the cursor outlives a tick, as after a restart.
-        context = dg.build_sensor_context(cursor=self.cursor)
-        found = new_delivery(context)
+        with (
+            dg.DagsterInstance.ephemeral() as instance,
+            dg.build_sensor_context(instance=instance, cursor=self.cursor) as context,
+        ):
+            found = new_delivery(context)
         self.cursor = found.cursor if isinstance(found, dg.SensorResult) else context.cursor
         assert isinstance(found, dg.SensorResult | dg.SkipReason)
         return found

@@ -12,12 +12,16 @@ from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, DbtProject, dbt_assets
+from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
 from orchestration.as_of import business_day
 from orchestration.resources import Warehouse
 from orchestration.settings import Settings
 from orchestration.warehouse import runner
 
+_ERROR = dg.AssetCheckSeverity.ERROR
+_FAILED_ROWS = "dagster_dbt/failed_row_count"
+_MODEL_ERROR = re.compile(r"\b(Database|Compilation|Runtime) Error\b")
 _ROW_COUNT = re.compile(r"^row_count (\S+) (\d+)$")
 
 
@@ -61,7 +65,39 @@ def dbt_models(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Itera
             project_dir=folder, profiles_dir=folder, target_path=str(target), dbt_executable=runner.dbt_executable()
         )
         invocation = dbt.cli(runner.build_arguments(business_day(settings)), context=context, target_path=target)
-    yield from _with_row_counts(invocation, context)
+    yield from _with_failed_tests(_with_row_counts(invocation, context))
+
+
+class ModelTestsFailedError(Exception):
+    """Models were built and their tests failed: a gate, where dbt itself only knows a failed command."""
+
+    def __init__(self, failed: list[dg.AssetCheckResult]) -> None:
+        shown = "; ".join(
+            f"{check.asset_key.to_user_string() if check.asset_key else 'models'}: {check.check_name}"
+            f" ({check.metadata[_FAILED_ROWS].value if _FAILED_ROWS in check.metadata else 'some'} rows)"
+            for check in failed[:5]
+        )
+        more = f"; and {len(failed) - 5} more" if len(failed) > 5 else ""
+        super().__init__(f"{len(failed)} test(s) of the models failed: {shown}{more}")
+
+
+def _with_failed_tests(events: Iterator[Any]) -> Iterator[Any]:
+    """Pass dbt's events on; when nothing but tests failed, end with which and how many rows.
+
+    Raises:
+        ModelTestsFailedError: tests failed, and every model could be built.
+        DagsterDbtCliRuntimeError: anything else that stopped dbt.
+    """
+    failed: list[dg.AssetCheckResult] = []
+    try:
+        for event in events:
+            if isinstance(event, dg.AssetCheckResult) and not event.passed and event.severity == _ERROR:
+                failed.append(event)
+            yield event
+    except DagsterDbtCliRuntimeError as error:
+        if not failed or _MODEL_ERROR.search(str(error)):
+            raise
+        raise ModelTestsFailedError(failed) from None
 
 
 def _with_row_counts(invocation: DbtCliInvocation, context: dg.AssetExecutionContext) -> Iterator[Any]:

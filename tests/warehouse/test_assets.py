@@ -1,9 +1,13 @@
 """How the dbt project appears in Dagster."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import dagster as dg
 import pytest
+from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
-from orchestration.warehouse.assets import assets
+from orchestration.warehouse.assets import ModelTestsFailedError, _with_failed_tests, assets
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +52,36 @@ def test_every_mart_has_an_owner_and_a_description_that_ends_with_its_grain(
 def test_dbt_tests_are_asset_checks() -> None:
     names = {key.name for definition in assets for key in definition.check_keys}
     assert {"every_amount_is_accounted_for", "every_customer_has_one_tier_per_scheme"} <= names
+
+
+def dbt_that_fails(*checks: dg.AssetCheckResult, message: str) -> Iterator[Any]:
+    yield from checks
+    raise DagsterDbtCliRuntimeError(message)
+
+
+def check(passed: bool, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=passed,
+        asset_key=["marts", "fct_cases"],
+        check_name="every_case_has_a_customer",
+        severity=severity,
+        metadata={"dagster_dbt/failed_row_count": 33},
+    )
+
+
+def test_failed_tests_are_a_gate_that_names_them_and_their_rows() -> None:
+    with pytest.raises(ModelTestsFailedError, match=r"marts/fct_cases: every_case_has_a_customer \(33 rows\)"):
+        list(_with_failed_tests(dbt_that_fails(check(True), check(False), message="FAIL 33")))
+
+
+@pytest.mark.parametrize(
+    ("checks", "message"),
+    [
+        ([check(False)], "Database Error in model x"),
+        ([check(True)], "dbt was not found"),
+        ([check(False, dg.AssetCheckSeverity.WARN)], "killed"),
+    ],
+)
+def test_a_model_that_cannot_be_built_is_no_gate(checks: list[dg.AssetCheckResult], message: str) -> None:
+    with pytest.raises(DagsterDbtCliRuntimeError):
+        list(_with_failed_tests(dbt_that_fails(*checks, message=message)))
