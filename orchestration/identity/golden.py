@@ -21,7 +21,12 @@ _STRATEGIES = {
 
 # Field to the column whose values compete and the columns that come with the winner.
 _FIELDS = {
-    "name": ("display_name", "display_name as name, masked_name, surname, salutation as name_salutation"),
+    # Without a title or a sex a person is called by the surname as written (小张, 欧阳), never by the whole name.
+    "name": (
+        "display_name",
+        """display_name as name, masked_name, surname,
+        case when surname is not null and given_name is null then salutation end as name_salutation""",
+    ),
     "salutation": ("honorific", "honorific, honorific_class, surname as honorific_surname"),
     "gender": ("gender", "gender as declared_gender"),
     "birthday": ("birthday", "birthday"),
@@ -87,6 +92,10 @@ def _order(field: str, rules: dict[str, tuple[str, ...]]) -> str:
     return ", ".join(_STRATEGIES[s] for s in rules[field])
 
 
+# Mr Smith, 张先生, Smith先生.
+_TITLED = """case when ascii(surname) < 128 and ascii(honorific) < 128 then honorific || ' ' || surname
+            else surname || honorific end"""
+
 _CUSTOMERS = f"""
 create or replace table identity.customers as
 with totals as (
@@ -147,7 +156,7 @@ select
     name,
     masked_name,
     case
-        when honorific_class = 'gendered' and surname is not null then surname || honorific
+        when honorific_class = 'gendered' and surname is not null then {_TITLED}
         when surname is not null and gender is not null then
             case
                 when ascii(surname) < 128 then
@@ -158,8 +167,8 @@ select
                     surname
                     || case gender when 'male' then '{TITLE_OF_GENDER["male"]}' else '{TITLE_OF_GENDER["female"]}' end
             end
-        when honorific is not null and surname is not null then surname || honorific
-        else coalesce(name_salutation, name)
+        when honorific is not null and surname is not null then {_TITLED}
+        else coalesce(name_salutation, masked_name)
     end as salutation,
     gender,
     birthday,

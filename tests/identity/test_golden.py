@@ -33,6 +33,24 @@ def test_a_full_name_survives_parts_of_it_and_sex_makes_the_salutation(world: An
     assert (found["name"], found["salutation"], found["masked_name"]) == ("王芳", "王女士", "王*")
 
 
+@pytest.mark.parametrize(
+    ("name", "salutation"),
+    [
+        ("张伟", "张*"),
+        ("诸葛孔明亮", "诸****"),
+        ("John Smith", "J*** S***"),
+        ("Mr. John Smith", "Mr Smith"),
+        ("Dr. Wang", "Dr Wang"),
+        ("小张", "小张"),
+        ("张总", "张总"),
+    ],
+)
+def test_nobody_is_called_by_the_whole_name(world: Any, name: str, salutation: str) -> None:
+    world.member("M1", name, "13912340001")
+    world.resolve()
+    assert customer(world)["salutation"] == salutation
+
+
 def test_the_newest_usable_number_survives(world: Any) -> None:
     world.account("A1", "张伟", "13912340001", unionid="wx", delivered="2026-01-01")
     world.account("A2", "张伟", "13912340002", unionid="wx", delivered="2026-03-01")

@@ -27,6 +27,8 @@ select * from (values
     ('call_center.cases', 'C1', 'c1', 'phone', 0.99, date '2026-06-29'),
     ('ecommerce.orders', 'O1', null, 'unlinked', null, date '2026-06-29')
 ) as x(source, record_key, customer_id, matched_by, confidence, since);
+create table clean.names as
+select * from (values ('张伟', '张伟', '张', '伟'), ('李娜', '李娜', '李', '娜')) as n(value, display_name, surname, given_name);
 create table identity.customers as
 select * from (values
     ('c1', '张伟', '张*', '张先生', '13812345678', 1, 0, timestamp '2026-06-01 10:00:00'),
