@@ -157,7 +157,7 @@ class StepListener(logging.Handler):
 
 
 def _failed(step: str, error: SerializableErrorInfo | None) -> StepEnd:
-    """Find the user's fault in the causes of a failure, else the innermost cause, told with its class name."""
+    """Find the user's fault in the causes of a failure, else the innermost cause; a bug keeps its class name."""
     while error is not None and error.cause is not None and error.cls_name not in _USER_ERRORS:
         error = error.cause
     if error is None:
@@ -165,13 +165,13 @@ def _failed(step: str, error: SerializableErrorInfo | None) -> StepEnd:
             step, succeeded=False, reason="no reason was recorded; the run's page in the Dagster UI has more"
         )
     message = error.message.strip()
-    user_error = error.cls_name in _USER_ERRORS
+    user_error, gate = error.cls_name in _USER_ERRORS, error.cls_name in _GATES
     return StepEnd(
         step,
         succeeded=False,
-        reason=message.split(": ", 1)[-1] if user_error else message,
+        reason=message.split(": ", 1)[-1] if user_error or gate else message,
         user_error=user_error,
-        gate=error.cls_name in _GATES,
+        gate=gate,
     )
 
 
