@@ -68,7 +68,11 @@ def _raw_asset(contract: Contract) -> dg.AssetsDefinition:
         for result in results:
             for file in result.quarantined:
                 context.log.warning("%s is quarantined: %s. %s", file.file, file.reason, file.message)
-        return dg.MaterializeResult(metadata=_metadata(results))
+        by_day = {result.delivery_date.isoformat(): [result] for result in results}
+        # Each date shows its own counts, whatever the range it was materialised in.
+        for key in context.partition_keys:
+            context.add_asset_metadata(_metadata(by_day.get(key, [])), partition_key=key)
+        return dg.MaterializeResult()
 
     return raw_dataset
 

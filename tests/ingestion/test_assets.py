@@ -32,8 +32,8 @@ def run(selection: list[str], first: str | None = None, last: str | None = None)
         )
 
 
-def metadata(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
-    (event,) = result.get_asset_materialization_events()[:1]
+def metadata(result: dg.ExecuteInProcessResult, day: str | None = None) -> dict[str, Any]:
+    (event,) = [e for e in result.get_asset_materialization_events() if day is None or e.partition == day][:1]
     return {key: value.value for key, value in event.materialization.metadata.items()}
 
 
@@ -50,20 +50,24 @@ def test_there_is_one_raw_asset_per_contract_and_one_for_files() -> None:
 
 
 @pytest.mark.usefixtures("environment")
-def test_a_range_of_days_reads_only_those_on_which_something_came(deliver: Deliver, raw: Any) -> None:
+def test_a_range_reads_only_the_days_on_which_something_came_and_each_day_shows_its_own_counts(
+    deliver: Deliver, raw: Any
+) -> None:
     deliver("sales.csv", HEADER + "T1,1,2025,S1,1,9\nbroken\n")
     deliver("sales.csv", HEADER + "T2,1,2025,S1,1,9\n", day="2025-03-12")
     deliver("sales.csv", HEADER + "T3,1,2025,S1,1,9\n", day="2025-03-01")
     deliver("sales_b.csv", "")
-    found = metadata(run(["pos_sales"], "2025-03-10", "2025-03-20"))
-    assert found["dagster/row_count"] == 3
-    assert found["deliveries"] == 2
+    first = run(["pos_sales"], "2025-03-10", "2025-03-20")
+    found = metadata(first, "2025-03-14")
+    assert (found["dagster/row_count"], found["deliveries"]) == (2, 1)
+    assert metadata(first, "2025-03-12")["dagster/row_count"] == 1
+    assert metadata(first, "2025-03-13")["deliveries"] == 0
     assert found["rows_that_cannot_be_split"] == 1
     assert found["files_quarantined"] == 1
     assert "empty_file" in found["quarantined_files"]
     assert raw.query("select ticket_id from raw.pos_sales where ticket_id is not null order by 1") == [("T1",), ("T2",)]
-    again = metadata(run(["pos_sales"], "2025-03-10", "2025-03-20"))
-    assert (again["dagster/row_count"], again["deliveries_changed"], again["files_read_now"]) == (3, 0, 0)
+    again = metadata(run(["pos_sales"], "2025-03-10", "2025-03-20"), "2025-03-14")
+    assert (again["dagster/row_count"], again["deliveries_changed"], again["files_read_now"]) == (2, 0, 0)
 
 
 @pytest.mark.usefixtures("environment")
