@@ -34,7 +34,8 @@ def conform(con: duckdb.DuckDBPyConnection, contract: Contract, tokens: tuple[Nu
     Leaves two temporary tables:
 
     - `conformed_files(file_id, _delivery_date, _file)`: one row per file with rows; `file_id` counts up in
-      the order of delivery (delivery date, then file name);
+      the order of delivery (delivery date, then file name without its ending, so that `sales (1).csv` and
+      `sales-2.csv` follow `sales.csv`);
     - `conformed_rows`, one row per delivered row: `file_id`, `_line`, `record_key` (NULL where a key value is
       missing or unreadable), the contract columns typed, `content` (hash of what would be loaded), `reasons`
       (`varchar[]`, NULL for a good row), `row_content` (delivered values of a faulty row, else NULL), `unknown`
@@ -60,7 +61,12 @@ def _raw_relation(con: duckdb.DuckDBPyConnection, contract: Contract) -> str:
 
 def _files_sql(raw: str) -> str:
     return f"""
-        select row_number() over (order by _delivery_date, _file) as file_id, _delivery_date, _file
+        select
+            row_number() over (
+                order by _delivery_date, regexp_replace(_file, '[.][A-Za-z0-9]+([.][Gg][Zz])?$', ''), _file
+            ) as file_id,
+            _delivery_date,
+            _file
         from (select distinct _delivery_date, _file from {raw})"""
 
 

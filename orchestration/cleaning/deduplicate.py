@@ -3,9 +3,9 @@
 What belongs here: which good row of a key is loaded, and what the others are called. What does not:
 faults (`conform.py`) and sums (`ledger.py`).
 
-Rows of a key are ordered by delivery date, file name and line. The newest row says what the content is; the
-*loaded* row is the earliest one that holds it, so that a repetition moves nothing. Rows with the same content are
-*repeated*, all others are *superseded*.
+Rows of a key are ordered by delivery date, file name (without its ending) and line. The newest row says what the
+content is; the *loaded* row is the earliest one that holds it, so that a repetition moves nothing. Rows with the same
+content are *repeated*, all others are *superseded*.
 Content is every contract column outside the key as it would be loaded: `12.50` and `¥12.5` are the same content.
 Undeclared columns do not count, or an export stamp would turn every repetition into a correction.
 """

@@ -82,6 +82,12 @@ def test_within_a_delivery_the_later_file_name_wins_then_the_later_line(
     assert loaded(con) == [("T1|1", Decimal(4), day(1), 5, day(1))]
 
 
+@pytest.mark.parametrize("second", ["sales (1).csv", "sales-2.csv", "sales_2.csv.gz", "sales+fix.xlsx", "sales.2.csv"])
+def test_a_file_named_after_another_comes_after_it(con: duckdb.DuckDBPyConnection, clean: Any, second: str) -> None:
+    clean([{"amount": "4", "file": second}, {"amount": "3", "file": "sales.csv"}])
+    assert loaded(con)[0][1] == Decimal(4)
+
+
 def test_a_bad_newer_row_does_not_displace_a_good_one(con: duckdb.DuckDBPyConnection, clean: Any) -> None:
     counts = clean([{"amount": "1", "day": 1}, {"amount": "x", "day": 2}])
     assert loaded(con) == [("T1|1", Decimal(1), day(1), 1, day(1))]
