@@ -199,8 +199,10 @@ select
     e.email,
     e.local_part as email_local,
     e.masked_email,
-    coalesce(nullif(a.province, ''), p.province) as province,
-    coalesce(nullif(a.city, ''), p.city) as city,
+    -- What holds digits is an address or a number in the wrong column.
+    coalesce(nullif(a.province, ''), case when not regexp_matches(p.province, '[0-9０-９]') then p.province end)
+        as province,
+    coalesce(nullif(a.city, ''), case when not regexp_matches(p.city, '[0-9０-９]') then p.city end) as city,
     a.district,
     a.road,
     a.number as road_number,

@@ -98,3 +98,10 @@ def test_an_unknown_strategy_is_named_with_its_field(world: Any, monkeypatch: py
     monkeypatch.setattr(golden, "_STRATEGIES", {"most_recent": "updated_on desc"})
     with pytest.raises(UserError, match=r"field `name`: unknown strategy `fullest_name`"):
         golden.build_customers(world.connection, policy)
+
+
+def test_an_address_in_the_column_of_the_city_is_no_city(world: Any) -> None:
+    world.member("M1", "张伟", "13912340001", city="长乐街99弄")
+    world.member("M2", "李娜", "13912340002", city="大阪")
+    world.resolve()
+    assert world.connection.sql("select city from identity.customers order by city").fetchall() == [("大阪",), (None,)]
