@@ -31,6 +31,10 @@ ColumnType = Literal[
 ]
 
 
+class ContractError(ValueError):
+    """A contract file that a person has to correct."""
+
+
 class Column(BaseModel):
     """What one column promises."""
 
@@ -160,16 +164,22 @@ def load_contracts(directory: Path = CONTRACTS_DIR) -> dict[str, Contract]:
     """Read every contract file, keyed by table name (`pos_sales`), in file-name order.
 
     Raises:
-        ValueError: a file is not valid YAML or breaks the shape of a contract; the message names the
-            file and the setting.
+        ContractError: a file is not valid YAML or breaks the shape of a contract; the message names the
+            file, the setting and the value.
     """
     contracts: dict[str, Contract] = {}
     for path in sorted(directory.glob("*.yml")):
         try:
             contract = Contract.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except (yaml.YAMLError, ValidationError) as error:
-            raise ValueError(f"Contract {path.name} is not valid: {error}") from error
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']} (found {str(fault['input'])[:80]!r})"
+                for fault in error.errors()
+            )
+            raise ContractError(f"Contract {path.name} is not valid. {faults}. Correct the file.") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ContractError(f"Contract {path.name} is no valid YAML: {error}. Correct the file.") from error
         if path.stem != contract.table:
-            raise ValueError(f"Contract {path.name} declares {contract.table}: name the file {contract.table}.yml")
+            raise ContractError(f"Contract {path.name} declares {contract.table}: name the file {contract.table}.yml")
         contracts[contract.table] = contract
     return contracts

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from data_quality.contract import load_contracts
+from data_quality.contract import ContractError, load_contracts
 from orchestration.errors import UserError
 from orchestration.ingestion.problems import FileProblem
 from orchestration.settings import SOURCES, Settings
@@ -74,7 +74,7 @@ def discover(settings: Settings) -> list[LandingFile]:
     """List the delivered files, by path; those without a home carry their problem.
 
     Raises:
-        UserError: the landing zone is absent, is not a folder, or may not be listed.
+        UserError: the landing zone is absent, is not a folder, or may not be listed, or a contract file is not valid.
     """
     return scan(settings).files
 
@@ -109,7 +109,11 @@ class _Walk:
         # A source ahead of the business time zone may put tomorrow's date on tonight's folder.
         self.latest = datetime.now(ZoneInfo(settings.timezone)).date() + timedelta(days=1)
         self.datasets: dict[str, list[str]] = {source: [] for source in SOURCES}
-        for contract in load_contracts(settings.contracts_dir).values():
+        try:
+            contracts = load_contracts(settings.contracts_dir)
+        except ContractError as error:
+            raise UserError(str(error)) from error
+        for contract in contracts.values():
             self.datasets[contract.source].append(contract.dataset)
         self.files: list[LandingFile] = []
         self.ignored = 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from data_quality.contract import Column, Contract, load_contracts, normalise_header, normalise_spelling
+from data_quality.contract import Column, Contract, ContractError, load_contracts, normalise_header, normalise_spelling
 
 # Columns in the order of the interface; `*` marks the key and `!` required columns.
 INTERFACE = {
@@ -179,3 +179,16 @@ def test_null_tokens_are_folded_single_and_apply_to_known_types() -> None:
 
 def test_headers_fold_width_case_blanks_and_byte_order_marks() -> None:
     assert normalise_header("\ufeff Member－ID\u200b ") == normalise_header("ＭＥＭＢＥＲ_id") == "memberid"
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [("source: pos\ncolumns: [", "no valid YAML"), ("source: shop\n", "source: .*found 'shop'"), ("[]", "the file: ")],
+)
+def test_a_contract_that_is_not_valid_is_named_with_the_setting_and_the_value(
+    tmp_path: Path, written: str, named: str
+) -> None:
+    (tmp_path / "pos_sales.yml").write_text(written, encoding="utf-8")
+    with pytest.raises(ContractError, match=named) as refused:
+        load_contracts(tmp_path)
+    assert "pos_sales.yml" in str(refused.value)
