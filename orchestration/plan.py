@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from orchestration.as_of import business_day
+from orchestration.errors import UserError
 from orchestration.fingerprint import input_fingerprint
 from orchestration.ingestion.discovery import discover
 from orchestration.ingestion.ingest import has_new_unplaced_files, new_delivery_dates
@@ -43,9 +44,10 @@ def plan_refresh(settings: Settings) -> RefreshPlan:
     """Compare the landing zone, the rules and the code with what was published.
 
     Raises:
-        UserError: the landing folder is not there.
+        UserError: the landing folder is not there, or the warehouse folder can neither be found nor made.
     """
     landing = discover(settings)
+    _require_warehouse_folder(settings)
     published = current_version(settings)
     changed = (
         published is None
@@ -60,3 +62,13 @@ def plan_refresh(settings: Settings) -> RefreshPlan:
 def fallback_partition(settings: Settings) -> date:
     """The partition that a refresh without new deliveries runs in: the as-of day, kept in range."""
     return max(settings.first_delivery, business_day(settings))
+
+
+def _require_warehouse_folder(settings: Settings) -> None:
+    try:
+        settings.warehouse.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"The warehouse folder {settings.warehouse} cannot be used: {error.strerror}. "
+            "Set C360_WAREHOUSE (or --warehouse) to a folder that may be written."
+        ) from error

@@ -131,3 +131,14 @@ def test_a_warehouse_that_another_run_holds_is_said_plainly(tmp_path, c360):
     assert done.returncode == 2
     assert "4242" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_warehouse_that_is_no_folder_is_said_plainly(tmp_path, c360):
+    landing, warehouse = tmp_path / "landing", tmp_path / "warehouse"
+    deliver(landing, "sales.csv", (HEADER + GOOD).encode())
+    warehouse.write_text("not a folder", encoding="utf-8")
+    done = c360("refresh", "--landing", landing, "--warehouse", warehouse)
+    assert done.returncode == 2
+    assert str(warehouse) in done.stderr
+    assert "C360_WAREHOUSE" in done.stderr
+    assert "Traceback" not in done.stderr
