@@ -167,7 +167,7 @@ def customer(
         out.print(records)
         timeline = Table("time", "channel", "what")
         for event in view.timeline:
-            timeline.add_row(*map(str, event))
+            timeline.add_row(*("" if part is None else str(part) for part in event))
         out.print(timeline)
 
 

@@ -37,6 +37,7 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
         raise _explain(error, settings) from error
     try:
         connection.execute(f"set timezone = {literal(settings.timezone)}")
+        connection.execute("set enable_progress_bar = false")
         if not read_only:
             for schema in SCHEMAS:
                 connection.execute(f"create schema if not exists {schema}")
@@ -70,7 +71,8 @@ def _explain(error: duckdb.IOException, settings: Settings) -> UserError:
         )
     return UserError(
         f"The warehouse {settings.database} cannot be opened: {str(error).splitlines()[0]}. "
-        "Check the path (C360_WAREHOUSE), its permissions and the free disk space."
+        "Check the path (C360_WAREHOUSE), its permissions and the free disk space. A damaged file may be deleted: "
+        "the next refresh builds it again from raw, and customer ids stay."
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from orchestration.errors import UserError
 from orchestration.settings import Settings
+from orchestration.warehouse.policy_files import check_policy_files
 
 PROJECT_DIR_NAME = "dbt_project"
 _MANIFEST_INPUTS = (
@@ -115,8 +116,9 @@ def prepare_manifest(settings: Settings) -> Path:
         some seconds otherwise.
 
     Raises:
-        UserError: dbt cannot parse the project; the message holds dbt's own.
+        UserError: a policy table is wrong, or dbt cannot parse the project; the message holds dbt's own.
     """
+    check_policy_files(settings.policy_dir)
     manifest = manifest_path(settings)
     stamp = manifest.with_suffix(".stamp")
     fingerprint = _fingerprint(settings.root)
