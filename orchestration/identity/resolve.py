@@ -4,6 +4,7 @@ What belongs here: the order of the steps and what each reports. What does not: 
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from orchestration.as_of import business_day
 from orchestration.errors import UserError
 from orchestration.identity.clustering import cluster_records
 from orchestration.identity.customer_ids import assign_customer_ids
+from orchestration.identity.decisions import bind, decisions_file, read_decisions
 from orchestration.identity.deterministic import link_by_identifiers
 from orchestration.identity.golden import build_customers
 from orchestration.identity.policy import IdentityPolicy, load_policy
@@ -33,8 +35,10 @@ def make_records(connection: duckdb.DuckDBPyConnection, settings: Settings) -> R
 def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Report:
     """Write `identity.links`, `identity.clusters` and `identity.review_queue`; report links by rule."""
     policy = _policy(connection, settings)
+    decisions = read_decisions(decisions_file(settings.warehouse))
 
     def work() -> Report:
+        bonds = bind(connection, decisions)
         link_by_identifiers(connection, policy)
         model = score_pairs(connection, policy, settings.warehouse / "identity" / "model.json", business_day(settings))
         counts = cluster_records(connection, policy)
@@ -47,6 +51,7 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
             **counts,
             "links_by_rule": dict(rules),
             "pairs_to_review": pending[0] if pending else 0,
+            "decisions": dict(Counter(o.status for o in bonds.outcomes)),
             "over_shared_identifiers": dict(shared),
             "model": model.origin,
         }
