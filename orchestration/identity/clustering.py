@@ -13,19 +13,8 @@ from splink import DuckDBAPI
 from splink.clustering import cluster_pairwise_predictions_at_threshold
 
 from orchestration.identity.cluster_shape import measure, weak_bridges
-from orchestration.identity.comparison import AGREEING, DISAGREEING, FIELDS, compare_pairs, evidence_map
+from orchestration.identity.comparison import AGREEING, CORROBORATED, DISAGREEING, FIELDS, compare_pairs, evidence_map
 from orchestration.identity.policy import IdentityPolicy
-
-# A name, a town and a sex are shared by many: a score needs something that is one person's own. At a shared
-# number a part of a name is left to the rules, which know how many people are there. A number one digit away is
-# not enough: numbers are given out in series, and namesakes get them too.
-_CORROBORATED = """
-(
-    birthday in ('same', 'close') or email in ('same', 'same_mailbox_name', 'close')
-    or name in ('same', 'same_sound') and (phone = 'same' or address in ('same_door', 'same_road'))
-    or both_latin and name in ('close', 'part') and (phone = 'same' or address = 'same_door')
-)
-"""
 
 _ACCEPTED = f"""
 create or replace temp table accepted as
@@ -37,7 +26,7 @@ select e.l, e.r, 'probabilistic', s.match_probability, s.match_weight
 from scored_evidence as e
 inner join scored_pairs as s using (l, r)
 where
-    not e.contradicted and {_CORROBORATED} and s.match_probability >= $match_probability
+    not e.contradicted and {CORROBORATED} and s.match_probability >= $match_probability
     and not exists (select 1 from strong_links as k where k.l = e.l and k.r = e.r and not k.contradicted)
     and not exists (select 1 from cannot_links as c where c.l = e.l and c.r = e.r)
 """
@@ -184,7 +173,7 @@ def _take_apart(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, l
     compare_pairs(connection, policy, "suspect_pairs", "suspect_evidence")
     conflicts: dict[int, set[int]] = defaultdict(set)
     for left, right in connection.execute(
-        "select l, r from suspect_evidence where contradicted union select l, r from cannot_links"
+        "select l, r from suspect_evidence where incompatible union select l, r from cannot_links"
     ).fetchall():
         conflicts[left].add(right)
         conflicts[right].add(left)

@@ -41,7 +41,7 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
     def work() -> Report:
         bonds = bind(connection, decisions)
         link_by_identifiers(connection, policy)
-        model = score_pairs(connection, policy, settings.warehouse / "identity" / "model.json", business_day(settings))
+        model = score_pairs(connection, policy, settings.warehouse / "identity" / "model.json")
         counts = cluster_records(connection, policy)
         rules = connection.execute("select rule, count(*) from identity.links group by rule order by rule").fetchall()
         pending = connection.execute("select count(*) from identity.review_queue").fetchone()
