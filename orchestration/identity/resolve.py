@@ -41,6 +41,8 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
     def work() -> Report:
         bonds = bind(connection, decisions)
         link_by_identifiers(connection, policy)
+        # What was compared, kept for whoever asks why (`explain.py`).
+        connection.execute("create or replace table identity.subjects as select * from subjects")
         model = score_pairs(connection, policy, settings.warehouse / "identity" / "model.json")
         counts = cluster_records(connection, policy)
         rules = connection.execute("select rule, count(*) from identity.links group by rule order by rule").fetchall()
