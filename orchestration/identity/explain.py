@@ -28,7 +28,7 @@ from orchestration.identity.decisions import (
 )
 from orchestration.identity.lookup import current_id
 from orchestration.identity.policy import IdentityPolicy, load_policy
-from orchestration.identity.scoring import read_model
+from orchestration.identity.scoring import current_model
 from orchestration.settings import Settings
 
 Outcome = Literal["SAME", "REVIEW", "DIFFERENT", "UNLINKED"]
@@ -326,11 +326,8 @@ def _most_alike(
 
 def _shares(policy: IdentityPolicy, settings: Settings) -> dict[tuple[str, str], float]:
     """Match weight of each level of the model in force: log2 of its share of matches over that of non-matches."""
-    path = settings.warehouse / "identity" / "model.json"
-    if path.exists():
-        model = read_model(path)
-        return {(f, level): log2(m / model.u[f][level]) for f, levels in model.m.items() for level, m in levels.items()}
-    return {(level.comparison, level.level): log2(level.m / level.u) for level in policy.levels}
+    model = current_model(policy, settings.warehouse / "identity" / "model.json")
+    return {(f, level): log2(m / model.u[f][level]) for f, levels in model.m.items() for level, m in levels.items()}
 
 
 def _evidence(field: str, level: str, weights: dict[tuple[str, str], float]) -> FieldEvidence:
