@@ -184,14 +184,25 @@ def identity_customer_xref(warehouse: Warehouse) -> Iterator[dg.MaterializeResul
             ),
             **_COMMON,
         ),
+        # In one step with the golden record: the gate on customers reads both, and what needs customers waits for it.
+        dg.AssetSpec(
+            ["identity", "households"],
+            deps=[dg.AssetKey(["identity", "customer_xref"])],
+            description=(
+                "Who shares a home with whom, and by what; it never joins customers. "
+                "One row per customer of a household."
+            ),
+            **_COMMON,
+        ),
     ],
 )
 def identity_customers(warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
-    """Let for each customer and field one value survive."""
+    """Let for each customer and field one value survive, and find who shares a home."""
     with warehouse.connect() as connection:
         report = make_customers(connection, warehouse.settings)
+        households = make_households(connection, warehouse.settings)
         values = _rows(connection, "golden_values")
-        schemas = {t: _columns(connection, t) for t in ("customers", "golden_values")}
+        schemas = {t: _columns(connection, t) for t in ("customers", "golden_values", "households")}
     yield dg.MaterializeResult(
         asset_key=["identity", "customers"],
         metadata={**_metadata(report, report["customers"]), "dagster/column_schema": schemas["customers"]},
@@ -200,22 +211,11 @@ def identity_customers(warehouse: Warehouse) -> Iterator[dg.MaterializeResult]: 
         asset_key=["identity", "golden_values"],
         metadata={"dagster/row_count": values, "dagster/column_schema": schemas["golden_values"]},
     )
+    yield dg.MaterializeResult(
+        asset_key=["identity", "households"],
+        metadata={**_metadata(households, households["members"]), "dagster/column_schema": schemas["households"]},
+    )
 
 
-@dg.asset(
-    key=["identity", "households"],
-    deps=[dg.AssetKey(["identity", "customers"])],
-    group_name="identity",
-    kinds={"python", "duckdb"},
-    owners=["team:data-engineering"],
-)
-def identity_households(warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Who shares a home with whom, and by what; it never joins customers. One row per customer of a household."""
-    with warehouse.connect() as connection:
-        report = make_households(connection, warehouse.settings)
-        schema = _columns(connection, "households")
-    return dg.MaterializeResult(metadata={**_metadata(report, report["members"]), "dagster/column_schema": schema})
-
-
-assets = (identity_records, identity_links, identity_customer_xref, identity_customers, identity_households)
+assets = (identity_records, identity_links, identity_customer_xref, identity_customers)
 """Every asset of this room."""
