@@ -192,10 +192,13 @@ case
     when length(list_intersect(l.address_words, r.address_words)) >= 2
         and 2 * length(list_intersect(l.address_words, r.address_words))
             >= {close_address_words} * (length(l.address_words) + length(r.address_words)) then 'same_road'
+    -- Misspelt streets, where addresses are not Chinese.
+    when l.district is null and r.district is null and p.roads >= {similar_road} and p.cities >= {similar_city} then
+        case when l.road_number = r.road_number then 'same_road' else 'same_district' end
     when l.district is not null and l.district = r.district then 'same_district'
     when l.road is not null and l.road = r.road and coalesce(l.city = r.city, true) then 'same_district'
     when l.city is null or r.city is null then 'unknown'
-    when l.city = r.city or jaro_winkler_similarity(l.city, r.city) >= {similar_city} then 'same_city'
+    when l.city = r.city or p.cities >= {similar_city} then 'same_city'
     else 'different'
 end
 """
@@ -216,7 +219,7 @@ _LEVELS = {
 
 _LIMITS = (
     "similar_name", "similar_name_part", "alike_name_part", "similar_mailbox", "similar_city", "same_address_words",
-    "close_address_words", "generation_years", "phone_series",
+    "close_address_words", "generation_years", "phone_series", "similar_road",
 )  # fmt: skip
 
 FIELDS = tuple(_LEVELS)
@@ -263,6 +266,11 @@ CONTRADICTED = """
     or (
         name in ('same_surname', 'same_given_name', 'one_character')
         and (birthday not in ('same', 'close', 'two_parts') or gender = 'different')
+        -- A surname changed by marriage.
+        and not (
+            both_latin and name = 'same_given_name' and birthday = 'unknown' and address = 'same_door'
+            and gender <> 'different'
+        )
     )
     or (
         name = 'different'
@@ -279,10 +287,13 @@ INCOMPATIBLE = f"""
         gender <> 'title_conflict' and id_card <> 'different'
         and (
             name in ('unknown', 'compatible')
+            -- Of two single words one may be the given name and the other the surname.
+            or one_word
             or both_latin
             and (
                 name in ('same', 'same_sound', 'close', 'short_form', 'alike')
                 or birthday in ('same', 'close', 'two_parts', 'unknown')
+                or gender <> 'different' and address in ('same_door', 'same_road')
             )
         )
     )
@@ -302,6 +313,7 @@ CORROBORATED = """
     or id_card in ('same', 'close')
     or name in ('same', 'same_sound')
         and (phone in ('same', 'close', 'masked') or address in ('same_door', 'same_road'))
+    or both_latin and name = 'same_given_name' and address = 'same_door'
     or both_latin and name in ('close', 'short_form', 'alike')
         and (phone = 'same' or address in ('same_door', 'same_road'))
 )
@@ -318,14 +330,17 @@ case when l.name_kind = 'latin' and r.name_kind = 'latin' then
 case when l.name_kind = 'latin' and r.name_kind = 'latin' then
     jaro_winkler_similarity(l.surname_sound, r.given_sound) end as surname_given,
 case when l.name_kind = 'latin' and r.name_kind = 'latin' then
-    jaro_winkler_similarity(l.given_sound, r.surname_sound) end as given_surname
+    jaro_winkler_similarity(l.given_sound, r.surname_sound) end as given_surname,
+jaro_winkler_similarity(l.city, r.city) as cities,
+case when l.district is null and r.district is null then
+    jaro_winkler_similarity(replace(l.road, ' ', ''), replace(r.road, ' ', '')) end as roads
 """
 
 
 def compare_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, pairs: str, into: str) -> None:
     """Write temporary table `into`: the pairs `(l, r)` of record ids with one level per field.
 
-    Columns: `l, r`, one level for each one of `FIELDS`, `both_latin`, `both_chinese`, `contradicted` and
+    Columns: `l, r`, one level for each one of `FIELDS`, `both_latin`, `one_word`, `both_chinese`, `contradicted` and
     `incompatible`.
     Grain: one row per row of `pairs`, whose table must hold distinct pairs.
     """
@@ -339,6 +354,8 @@ def compare_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy,
             select
                 p.l, p.r, {levels},
                 l.name_kind = 'latin' and r.name_kind = 'latin' as both_latin,
+                l.name_kind = 'latin' and r.name_kind = 'latin'
+                    and (l.surname_sound is null or r.surname_sound is null) as one_word,
                 l.name_kind <> 'latin' and r.name_kind <> 'latin' as both_chinese
             from (
                 select p.l, p.r, {_SIMILARITIES}
