@@ -24,17 +24,7 @@ def stored(world: Any) -> Any:
     world.add("pos_sales", ticket_id="T2", member_id="M2", amount=70)
     world.add("ecommerce_orders", order_id="O1", account_id="A1", amount=40)
     world.add("ecommerce_orders", order_id="O2", account_id="A1", amount=999, status="refunded")
-    world.resolve()
-    settings = world.settings
-    with connect(settings):
-        pass
-    world.connection.execute(f"attach '{settings.database}' as kept")
-    for schema, table in world.rows(
-        "select table_schema, table_name from information_schema.tables "
-        "where table_catalog = 'memory' and table_schema in ('clean', 'identity')"
-    ):
-        world.connection.execute(f"create table kept.{schema}.{table} as select * from memory.{schema}.{table}")
-    world.connection.execute("detach kept")
+    world.store()
     return world
 
 
