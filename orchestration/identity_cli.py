@@ -53,7 +53,7 @@ def explain(
     with connect(settings, read_only=True) as connection:
         if other is None:
             told = explain_customer(connection, who)
-            table = Table("record", "matched by", "confidence", "since", title=told.customer_id, title_justify="left")
+            table = _table("record", "matched by", "confidence", "since", title=told.customer_id)
             for record, rule, confidence, since in told.records:
                 table.add_row(str(record), rule, f"{confidence:.3f}", str(since))
             out.print(table)
@@ -66,7 +66,7 @@ def explain(
         f"{pair.outcome}: {pair.left} ({pair.customers[0] or 'no customer'}) and "
         f"{pair.right} ({pair.customers[1] or 'no customer'})"
     )
-    table = Table("field", "level", "match weight", "in words")
+    table = _table("field", "level", "match weight", "in words")
     for field in pair.fields:
         table.add_row(field.field, field.level, "" if field.weight is None else f"{field.weight:+.2f}", field.words)
     if pair.base is not None:
@@ -118,12 +118,12 @@ def list_pairs(
                 "decided_by, decided_on and why, then `c360 review import`."
             )
         elif decided:
-            table = Table("row", "left", "right", "decision", "by", "on", "status", "why it does not bind")
+            table = _table("row", "left", "right", "decision", "by", "on", "status", "why it does not bind")
             for d in decided_pairs(connection):
                 table.add_row(*(str(v) if v is not None else "" for v in d))
             out.print(table)
         else:
-            table = Table("left", "right", "weight", "probability", "agree", "differ", "why it is open")
+            table = _table("left", "right", "weight", "probability", "agree", "differ", "why it is open")
             pairs = open_pairs(connection, limit)
             for pair in pairs:
                 table.add_row(*pair)
@@ -197,7 +197,7 @@ def status(warehouse: WarehouseOption = None) -> None:
     from orchestration.database import connect
     from orchestration.identity.review import id_stability
 
-    table = Table("what", "value")
+    table = _table("what", "value")
     with connect(settings, read_only=True) as connection:
         for name, value in id_stability(connection).items():
             table.add_row(name.replace("_", " "), str(value))
@@ -228,7 +228,7 @@ def diff(
     settings = _settings(warehouse)
     from orchestration.identity.what_if import compare_with_present
 
-    table = Table("what", "present", "with the change", "difference")
+    table = _table("what", "present", "with the change", "difference")
     for measure, present, changed, difference in compare_with_present(settings, policy=policy, model=model).rows():
         table.add_row(measure, present, changed, difference)
     out.print(table)
@@ -237,10 +237,18 @@ def diff(
 def _print_links(links: "Sequence[Link]") -> None:
     if not links:
         return
-    table = Table("left", "right", "rule", "probability", "what it rests on")
+    table = _table("left", "right", "rule", "probability", "what it rests on")
     for link in links:
         table.add_row(str(link.left), str(link.right), link.rule, f"{link.probability:.4f}", link.words)
     out.print(table)
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    """A table that folds record keys and never cuts them, so that they can be copied."""
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
 
 
 def _say(text: str) -> None:

@@ -26,7 +26,10 @@ def open_pairs(connection: duckdb.DuckDBPyConnection, limit: int) -> list[tuple[
             left_source || ':' || left_record_key, right_source || ':' || right_record_key,
             coalesce(printf('%+.1f', match_weight), ''), coalesce(printf('%.3f', match_probability), ''),
             array_to_string(agree, ', '), array_to_string(differ, ', '), replace(reason, '_', ' ')
-        from identity.review_queue limit ?
+        from identity.review_queue
+        order by review_queue.match_probability desc nulls last, review_queue.match_weight desc nulls last,
+            left_source, left_record_key, right_source, right_record_key
+        limit ?
         """,
         [limit],
     ).fetchall()

@@ -63,7 +63,7 @@ class Difference:
             both("records of the largest customer", self.largest_customer),
             both("records without a customer", self.unlinked),
             both("pairs to review", self.review_pairs),
-            ("net revenue moved", f"{self.revenue:,.2f}", f"{self.revenue_moved:,.2f}", f"{share:.2%} of it"),
+            ("net revenue moved", "", f"{self.revenue_moved:,.2f}", f"{share:.2%} of {self.revenue:,.2f}"),
             ("would the gate hold the run", "", "yes" if self.held else "no", ""),
         ]
 
