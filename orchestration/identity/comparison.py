@@ -66,10 +66,10 @@ case
                 case when starts_with(r.pinyin_key, l.surname_sound) then 'compatible' else 'different' end
             when r.name_kind = 'latin' then
                 case when starts_with(l.pinyin_key, r.surname_sound) then 'compatible' else 'different' end
-            when least(length(l.name_key), length(r.name_key)) >= 3
-                and levenshtein(l.name_key, r.name_key) <= 1 then 'close'
-            when l.surname = r.surname and length(l.name_key) = length(r.name_key)
-                and levenshtein(l.name_key, r.name_key) <= 1 then 'one_character'
+            -- DuckDB's edit distances count bytes, of which a Chinese character has three.
+            when least(length(l.name_key), length(r.name_key)) >= 3 and {one_character_apart} then 'close'
+            when l.surname = r.surname and length(l.name_key) = length(r.name_key) and {one_character_apart}
+                then 'one_character'
             else 'different'
         end
     -- Written in pinyin without a space, as in a user name.
@@ -184,8 +184,15 @@ case
             or l.room = r.room and l.building = r.building
         ) then 'same_door'
     when least(length(l.address_words), length(r.address_words)) >= 3
+        and not (
+            coalesce(l.road_number <> r.road_number, false) or coalesce(l.building <> r.building, false)
+            or coalesce(l.room <> r.room, false)
+        )
         and 2 * length(list_intersect(l.address_words, r.address_words))
             >= {same_address_words} * (length(l.address_words) + length(r.address_words)) then 'same_door'
+    -- Another door of one house.
+    when l.road = r.road and l.road_number = r.road_number
+        and (coalesce(l.building <> r.building, false) or coalesce(l.room <> r.room, false)) then 'same_district'
     when l.road is not null and l.road = r.road and l.road_number = r.road_number
         and coalesce(l.city = r.city, true) then 'same_road'
     when l.address_key is not null and l.address_key = r.address_key then 'same_road'
@@ -321,6 +328,24 @@ CORROBORATED = """
 """SQL over the levels: something agrees that is one person's own; a name, a town and a sex are shared by many."""
 
 
+def _one_character_apart() -> str:
+    """SQL: two names differ by one character put in, left out or replaced; by characters, not by bytes."""
+    replaced = " + ".join(f"(substr(l.name_key, {i}, 1) <> substr(r.name_key, {i}, 1))::integer" for i in range(1, 7))
+
+    def left_out(short: str, long: str) -> str:
+        cuts = [f"left({long}, {i}) || substr({long}, {i + 2})" for i in range(6)]
+        return f"{short} in ({', '.join(cuts)})"
+
+    return f"""
+    case length(l.name_key) - length(r.name_key)
+        when 0 then length(l.name_key) <= 6 and {replaced} <= 1
+        when 1 then {left_out("r.name_key", "l.name_key")}
+        when -1 then {left_out("l.name_key", "r.name_key")}
+        else false
+    end
+    """
+
+
 # Each is worked out once for a pair, however many levels ask for it.
 _SIMILARITIES = """
 case when l.name_kind = 'latin' and r.name_kind = 'latin' then
@@ -344,8 +369,9 @@ def compare_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy,
     `incompatible`.
     Grain: one row per row of `pairs`, whose table must hold distinct pairs.
     """
-    limits = {name: policy.limit(name) for name in _LIMITS}
-    levels = ",\n".join(f"{sql.format(**limits)} as {field}" for field, sql in _LEVELS.items())
+    parts: dict[str, object] = {name: policy.limit(name) for name in _LIMITS}
+    parts["one_character_apart"] = f"({_one_character_apart()})"
+    levels = ",\n".join(f"{sql.format(**parts)} as {field}" for field, sql in _LEVELS.items())
     connection.execute(
         f"""
         create or replace temp table {into} as

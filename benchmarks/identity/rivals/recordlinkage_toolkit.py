@@ -12,14 +12,13 @@ def resolve(table):
     """Block, compare and classify."""
     people = table.to_pandas().set_index("id")
     filled = [c for c in ("phone", "email", "birthday", "city", "address") if people[c].notna().mean() > 0.05]
+    pairs = None
+    for keys in (["given_name", "surname"], ["birthday"], ["phone"], ["email"]):
+        if all(k in filled or k.endswith("name") for k in keys):
+            # The toolkit takes what is missing for equal: records without the key stay out of its blocks.
+            found = recordlinkage.index.Block(keys).index(people[people[keys].notna().all(axis=1)])
+            pairs = found if pairs is None else pairs.union(found)
     people[["surname", "given_name", *filled]] = people[["surname", "given_name", *filled]].fillna("")
-    indexer = recordlinkage.Index()
-    indexer.block(["given_name", "surname"])
-    for column in ("birthday", "phone", "email"):
-        if column in filled:
-            indexer.block(column)
-    # An empty value is a block of its own to the toolkit; those pairs are taken out.
-    pairs = indexer.index(people)
     compare = recordlinkage.Compare()
     compare.string("given_name", "given_name", method="jarowinkler", threshold=0.85)
     compare.string("surname", "surname", method="jarowinkler", threshold=0.85)
