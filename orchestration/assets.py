@@ -28,6 +28,7 @@ _POLICIES = {
     "null_tokens": "Texts that mean `not given`, by type of column. One row per text and type of column.",
     "phone_default_regions": "Regions whose numbering plan reads a phone without a country code, in order. "
     "One row per region and first day of validity.",
+    "household_rules": "What says that customers share a home. One row per rule and first day of validity.",
     "publication": "How many published versions are kept, and how long. One row per setting and first day of validity.",
     "reading_limits": "How large and how broken a delivered file may be. One row per limit and first day of validity.",
     "source_trust": "Which source is believed where sources differ. One row per source and first day of validity.",
@@ -54,6 +55,7 @@ _REFERENCES = {
     "street_words": "English street words and their standard form. One row per spelling.",
     "surnames": "Surnames with frequency, reading and standard spelling. One row per surname.",
     "western_given_names": "Western given names that could be read as pinyin. One row per name.",
+    "given_name_variants": "Short and familiar forms of Western given names. One row per form.",
 }
 
 

@@ -29,6 +29,11 @@ def input_fingerprint(settings: Settings) -> str:
     digest.update(settings.timezone.encode())
     for path in sorted(settings.raw_dir.rglob("manifest.json")):
         _add(digest, path, settings.raw_dir)
+    # What people decided and accepted is input too; the model is made by a run, and put there by hand to change it.
+    for name in ("accepted_changes.csv", "decisions.csv", "model.json"):
+        path = settings.warehouse / "identity" / name
+        if path.exists():
+            _add(digest, path, settings.warehouse)
     for pattern in _RULES_AND_CODE:
         for path in sorted(settings.root.glob(pattern)):
             _add(digest, path, settings.root)

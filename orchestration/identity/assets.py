@@ -8,7 +8,13 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.identity.resolve import make_customer_ids, make_customers, make_links, make_records
+from orchestration.identity.resolve import (
+    make_customer_ids,
+    make_customers,
+    make_households,
+    make_links,
+    make_records,
+)
 from orchestration.resources import Warehouse
 
 _DATASETS = (
@@ -55,6 +61,7 @@ def _rows(connection: Any, table: str) -> int:
         *(dg.AssetKey(["clean", name]) for name in (*_DATASETS, *_DICTIONARIES)),
         dg.AssetKey(["policy", "blocked_identifiers"]),
         dg.AssetKey(["policy", "source_trust"]),
+        dg.AssetKey(["reference", "given_name_variants"]),
     ],
     group_name="identity",
     kinds={"python", "duckdb"},
@@ -82,21 +89,35 @@ def identity_records(warehouse: Warehouse) -> dg.MaterializeResult:  # type: ign
             description="Pairs that speak for one person and were not joined. One row per pair in the grey zone.",
             **_COMMON,
         ),
+        dg.AssetSpec(
+            ["identity", "decisions"],
+            deps=[dg.AssetKey(["identity", "records"])],
+            description="What reviewers decided about pairs of records, and whether it binds. One row per decision.",
+            **_COMMON,
+        ),
     ],
 )
 def identity_links(warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Compare records, join them into clusters and queue what a person should look at."""
     with warehouse.connect() as connection:
         report = make_links(connection, warehouse.settings)
-        links, review = _rows(connection, "links"), _rows(connection, "review_queue")
-        schemas = {t: _columns(connection, t) for t in ("links", "review_queue")}
+        rows = {t: _rows(connection, t) for t in ("links", "review_queue", "decisions")}
+        schemas = {t: _columns(connection, t) for t in rows}
     yield dg.MaterializeResult(
         asset_key=["identity", "links"],
-        metadata={**_metadata(report, links), "dagster/column_schema": schemas["links"]},
+        metadata={**_metadata(report, rows["links"]), "dagster/column_schema": schemas["links"]},
     )
     yield dg.MaterializeResult(
         asset_key=["identity", "review_queue"],
-        metadata={"dagster/row_count": review, "dagster/column_schema": schemas["review_queue"]},
+        metadata={"dagster/row_count": rows["review_queue"], "dagster/column_schema": schemas["review_queue"]},
+    )
+    yield dg.MaterializeResult(
+        asset_key=["identity", "decisions"],
+        metadata={
+            **{f"decisions_{status}": count for status, count in report["decisions"].items()},
+            "dagster/row_count": rows["decisions"],
+            "dagster/column_schema": schemas["decisions"],
+        },
     )
 
 
@@ -114,14 +135,26 @@ def identity_links(warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:  # t
             description="What became of customer ids, when and why. One row per merge or split.",
             **_COMMON,
         ),
+        dg.AssetSpec(
+            ["identity", "id_redirects"],
+            deps=[dg.AssetKey(["identity", "links"])],
+            description="Where an id leads that is no customer now. One row per id ever given that is gone.",
+            **_COMMON,
+        ),
+        dg.AssetSpec(
+            ["identity", "id_stability"],
+            deps=[dg.AssetKey(["identity", "links"])],
+            description="How many ids the last run changed and how many it may. One row.",
+            **_COMMON,
+        ),
     ],
 )
 def identity_customer_xref(warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Give clusters the ids they had before, or new ones, and write down every change."""
     with warehouse.connect() as connection:
         report = make_customer_ids(connection, warehouse.settings)
-        history = _rows(connection, "id_history")
-        schemas = {t: _columns(connection, t) for t in ("customer_xref", "id_history")}
+        others = {t: _rows(connection, t) for t in ("id_history", "id_redirects", "id_stability")}
+        schemas = {t: _columns(connection, t) for t in ("customer_xref", *others)}
     share = round(report["unlinked"] / report["records"], 6) if report["records"] else 0.0
     yield dg.MaterializeResult(
         asset_key=["identity", "customer_xref"],
@@ -131,29 +164,73 @@ def identity_customer_xref(warehouse: Warehouse) -> Iterator[dg.MaterializeResul
             "dagster/column_schema": schemas["customer_xref"],
         },
     )
-    yield dg.MaterializeResult(
-        asset_key=["identity", "id_history"],
-        metadata={"dagster/row_count": history, "dagster/column_schema": schemas["id_history"]},
-    )
+    for table, rows in others.items():
+        figures = {k: report[k] for k in ("ids_before", "ids_changed", "changed_id_share", "held")}
+        yield dg.MaterializeResult(
+            asset_key=["identity", table],
+            metadata={
+                **(figures if table == "id_stability" else {}),
+                "dagster/row_count": rows,
+                "dagster/column_schema": schemas[table],
+            },
+        )
 
 
-@dg.asset(
-    key=["identity", "customers"],
-    deps=[
-        dg.AssetKey(["identity", "customer_xref"]),
-        dg.AssetKey(["policy", "survivorship"]),
-        dg.AssetKey(["policy", "source_trust"]),
+@dg.multi_asset(
+    specs=[
+        dg.AssetSpec(
+            ["identity", "customers"],
+            deps=[
+                dg.AssetKey(["identity", "customer_xref"]),
+                dg.AssetKey(["policy", "survivorship"]),
+                dg.AssetKey(["policy", "source_trust"]),
+            ],
+            description=(
+                "The golden record, unmasked and never published: the surviving value of each field. "
+                "One row per customer."
+            ),
+            **_COMMON,
+        ),
+        dg.AssetSpec(
+            ["identity", "golden_values"],
+            deps=[dg.AssetKey(["identity", "customer_xref"])],
+            description=(
+                "What the records of a customer say, which value survives, from which record and by which strategy; "
+                "unmasked and never published. One row per customer, field and distinct value."
+            ),
+            **_COMMON,
+        ),
+        # In one step with the golden record: the gate on customers reads both, and what needs customers waits for it.
+        dg.AssetSpec(
+            ["identity", "households"],
+            deps=[dg.AssetKey(["identity", "customer_xref"]), dg.AssetKey(["policy", "household_rules"])],
+            description=(
+                "Who shares a home with whom, and by what; it never joins customers. "
+                "One row per customer of a household."
+            ),
+            **_COMMON,
+        ),
     ],
-    group_name="identity",
-    kinds={"python", "duckdb"},
-    owners=["team:data-engineering"],
 )
-def identity_customers(warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """The golden record, unmasked and never published: the surviving value of each field. One row per customer."""
+def identity_customers(warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+    """Let for each customer and field one value survive, and find who shares a home."""
     with warehouse.connect() as connection:
         report = make_customers(connection, warehouse.settings)
-        schema = _columns(connection, "customers")
-    return dg.MaterializeResult(metadata={**_metadata(report, report["customers"]), "dagster/column_schema": schema})
+        households = make_households(connection, warehouse.settings)
+        values = _rows(connection, "golden_values")
+        schemas = {t: _columns(connection, t) for t in ("customers", "golden_values", "households")}
+    yield dg.MaterializeResult(
+        asset_key=["identity", "customers"],
+        metadata={**_metadata(report, report["customers"]), "dagster/column_schema": schemas["customers"]},
+    )
+    yield dg.MaterializeResult(
+        asset_key=["identity", "golden_values"],
+        metadata={"dagster/row_count": values, "dagster/column_schema": schemas["golden_values"]},
+    )
+    yield dg.MaterializeResult(
+        asset_key=["identity", "households"],
+        metadata={**_metadata(households, households["members"]), "dagster/column_schema": schemas["households"]},
+    )
 
 
 assets = (identity_records, identity_links, identity_customer_xref, identity_customers)

@@ -1,7 +1,7 @@
-"""From links to clusters: connected components that no contradiction and no limit forbids.
+"""From links to clusters: connected components that no contradiction, no limit and no decision forbids.
 
-What belongs here: which scored pairs become links, keeping contradicting records apart, attaching
-records that have a number but no full name, and the review queue. What does not: comparing records and
+What belongs here: which scored pairs become links, keeping contradicting records apart, obeying decisions,
+attaching records that have a number but no full name, and the review queue. What does not: comparing records and
 giving customers their ids.
 """
 
@@ -12,33 +12,27 @@ import duckdb
 from splink import DuckDBAPI
 from splink.clustering import cluster_pairwise_predictions_at_threshold
 
-from orchestration.identity.comparison import AGREEING, DISAGREEING, FIELDS, compare_pairs, evidence_map
+from orchestration.identity.cluster_shape import measure, weak_bridges
+from orchestration.identity.comparison import AGREEING, CORROBORATED, DISAGREEING, FIELDS, compare_pairs, evidence_map
 from orchestration.identity.policy import IdentityPolicy
-
-# A name, a town and a sex are shared by many: a score needs something that is one person's own. At a shared
-# number a part of a name is left to the rules, which know how many people are there. A number one digit away is
-# not enough: numbers are given out in series, and namesakes get them too.
-_CORROBORATED = """
-(
-    birthday in ('same', 'close') or email in ('same', 'same_mailbox_name', 'close')
-    or name in ('same', 'same_sound') and (phone = 'same' or address in ('same_door', 'same_road'))
-    or both_latin and name in ('close', 'part') and (phone = 'same' or address = 'same_door')
-)
-"""
 
 _ACCEPTED = f"""
 create or replace temp table accepted as
-select l, r, rule, confidence, null::double as match_weight from strong_links where not contradicted
+select s.l, s.r, s.rule, s.confidence, null::double as match_weight
+from strong_links as s
+where not s.contradicted and not exists (select 1 from cannot_links as c where c.l = s.l and c.r = s.r)
 union all
 select e.l, e.r, 'probabilistic', s.match_probability, s.match_weight
 from scored_evidence as e
 inner join scored_pairs as s using (l, r)
 where
-    not e.contradicted and {_CORROBORATED} and s.match_probability >= $match_probability
+    not e.contradicted and {CORROBORATED} and s.match_probability >= $match_probability
     and not exists (select 1 from strong_links as k where k.l = e.l and k.r = e.r and not k.contradicted)
+    and not exists (select 1 from cannot_links as c where c.l = e.l and c.r = e.r)
 """
 
-# Clusters in which something disagrees, or that grew too large: only these are taken apart.
+# Clusters in which something disagrees, that hold what was decided to differ, or that grew too large: only these
+# are taken apart.
 _SUSPECTS = """
 create or replace temp table suspects as
 select c.cluster
@@ -56,23 +50,37 @@ having
         or (count(distinct coalesce(s.title_gender, s.gender)) > 1 and count(s.title_gender) > 0)
         or count(*) > $max_cluster_records
     )
+union
+select l.cluster
+from cannot_links as x
+inner join clusters as l on l.record_id = x.l
+inner join clusters as r on r.record_id = x.r
+where l.cluster = r.cluster
 """
 
 
-def cluster_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> dict[str, int]:
+def cluster_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> dict[str, float]:
     """Join `subjects` into clusters and write `identity.links`, `identity.clusters` and `identity.review_queue`.
 
-    Reads the temporary tables of `deterministic` and `scoring`. `identity.clusters`: one row per record of
+    Reads the temporary tables of `deterministic`, `scoring` and `decisions`. `identity.clusters`: one row per record of
     `identity.records` with `cluster` (its oldest record's `record_id`, NULL where the record has no
-    customer), `matched_by` and `confidence`. Returns counts: clusters, records taken out of doubtful
-    clusters, ambiguous records, the largest cluster.
+    customer), `matched_by` and `confidence`. Returns figures: clusters, links given up, ambiguous records, the
+    largest cluster, weak bridges and densities.
     """
-    connection.execute("create or replace temp table scored_only as select l, r from scored_pairs")
+    connection.execute(
+        "create temp table if not exists must_links (l integer, r integer); "
+        "create temp table if not exists cannot_links (l integer, r integer); "
+        "create or replace temp table cut_links (l integer, r integer, reason varchar); "
+        "create or replace temp table scored_only as select l, r from scored_pairs"
+    )
     compare_pairs(connection, policy, "scored_only", "scored_evidence")
     connection.execute(_ACCEPTED, {"match_probability": policy.limit("match_probability")})
     _components(connection)
     connection.execute(_SUSPECTS, {"max_cluster_records": policy.limit("max_cluster_records")})
     cut = _take_apart(connection, policy, int(policy.limit("max_cluster_records")))
+    weak, weak_kept = weak_bridges(connection, policy)
+    _cut(connection, weak)
+    _join_decided(connection)
     connection.execute(
         """
         delete from accepted where rowid in (
@@ -83,6 +91,7 @@ def cluster_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolic
         )
         """
     )
+    shape = measure(connection, policy)
     ambiguous = _attach(connection, policy)
     _write_links(connection, policy)
     _write_clusters(connection)
@@ -97,6 +106,13 @@ def cluster_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolic
         "largest_cluster": int(largest or 0),
         "links_cut": cut,
         "ambiguous_records": ambiguous,
+        "largest_compared_cluster": shape.largest,
+        "clusters_of_three_and_more": shape.clusters,
+        "sparse_clusters": shape.sparse,
+        "lowest_density": shape.lowest_density,
+        "mean_density": shape.mean_density,
+        "weak_bridges_cut": len(weak),
+        "weak_bridges_kept": len(weak_kept),
     }
 
 
@@ -141,9 +157,8 @@ def _components(connection: duckdb.DuckDBPyConnection) -> None:
 def _take_apart(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, largest: int) -> int:
     """Rebuild the suspect clusters link by link, the surest first, never joining records that contradict.
 
-    Returns the number of links that were given up. They go to the review queue as temporary table `cut_links`.
+    Returns the number of links that were given up. They go to the review queue by temporary table `cut_links`.
     """
-    connection.execute("create or replace temp table cut_links (l integer, r integer)")
     connection.execute(
         """
         create or replace temp table suspect_pairs as
@@ -157,7 +172,9 @@ def _take_apart(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, l
     )
     compare_pairs(connection, policy, "suspect_pairs", "suspect_evidence")
     conflicts: dict[int, set[int]] = defaultdict(set)
-    for left, right in connection.execute("select l, r from suspect_evidence where contradicted").fetchall():
+    for left, right in connection.execute(
+        "select l, r from suspect_evidence where incompatible union select l, r from cannot_links"
+    ).fetchall():
         conflicts[left].add(right)
         conflicts[right].add(left)
     edges = connection.execute(
@@ -169,14 +186,78 @@ def _take_apart(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, l
         """
     ).fetchall()
     root_of, cut = constrained_clusters(edges, conflicts, largest)
-    if root_of:
-        connection.execute("create or replace temp table recut (record_id integer, cluster integer)")
-        _insert(connection, "recut", root_of.items())
-        connection.execute(
-            "update clusters set cluster = r.cluster from recut as r where r.record_id = clusters.record_id"
-        )
-    _insert(connection, "cut_links", cut)
+    _move(connection, root_of)
+    _insert(connection, "cut_links", [(left, right, "contradiction_or_size") for left, right in cut])
     return len(cut)
+
+
+def _cut(connection: duckdb.DuckDBPyConnection, links: list[tuple[int, int]]) -> None:
+    """Give up the only link between two parts of a cluster; each part becomes a cluster of its own."""
+    if not links:
+        return
+    _insert(connection, "cut_links", [(left, right, "weak_bridge") for left, right in links])
+    touched = connection.execute(
+        """
+        select distinct s.record_id, a.l, a.r
+        from clusters as s
+        left join (select l, r from accepted union select l, r from must_links) as a
+            on a.l = s.record_id and not exists (select 1 from cut_links as k where k.l = a.l and k.r = a.r)
+            and exists (
+                select 1 from clusters as x inner join clusters as y on x.cluster = y.cluster
+                where x.record_id = a.l and y.record_id = a.r
+            )
+        where s.cluster in (
+            select c.cluster from cut_links as k inner join clusters as c on c.record_id = k.l
+            where k.reason = 'weak_bridge'
+        )
+        order by all
+        """
+    ).fetchall()
+    joined, _ = constrained_clusters(
+        [(left, right) for _, left, right in touched if left is not None], {}, len(touched)
+    )
+    _move(connection, {record: record for record, _, _ in touched} | joined)
+
+
+def _join_decided(connection: duckdb.DuckDBPyConnection) -> None:
+    """Join clusters whose records were decided to be one person, whatever speaks against it.
+
+    The links of these clusters are followed anew, decisions first and then the surest, and those are given up
+    that would bring together what was decided to differ.
+    """
+    must = connection.execute("select l, r from must_links order by l, r").fetchall()
+    if not must:
+        return
+    evidence = connection.execute(
+        """
+        select a.l, a.r
+        from accepted as a
+        inner join clusters as l on l.record_id = a.l
+        inner join clusters as r on r.record_id = a.r
+        where
+            l.cluster = r.cluster
+            and l.cluster in (
+                select c.cluster
+                from (select unnest([l, r]) as record_id from must_links) as m
+                inner join clusters as c using (record_id)
+            )
+        order by a.confidence desc, a.l, a.r
+        """
+    ).fetchall()
+    apart: dict[int, set[int]] = defaultdict(set)
+    for left, right in connection.execute("select l, r from cannot_links").fetchall():
+        apart[left].add(right)
+        apart[right].add(left)
+    joined, refused = constrained_clusters([*must, *evidence], apart, 2 * (len(must) + len(evidence)))
+    _move(connection, joined)
+    _insert(connection, "cut_links", [(left, right, "decision") for left, right in refused])
+
+
+def _move(connection: duckdb.DuckDBPyConnection, cluster_of: dict[int, int]) -> None:
+    """Give records another cluster."""
+    connection.execute("create or replace temp table recut (record_id integer, cluster integer)")
+    _insert(connection, "recut", cluster_of.items())
+    connection.execute("update clusters set cluster = r.cluster from recut as r where r.record_id = clusters.record_id")
 
 
 def constrained_clusters(
@@ -272,8 +353,16 @@ def _met(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, orphan: 
     )
     compare_pairs(connection, policy, "met_pairs", "met_levels")
     connection.execute(
-        "create or replace temp table met_evidence as "
-        "select p.orphan, p.target, e.* from met_levels as e inner join met_pairs as p using (l, r)"
+        """
+        create or replace temp table met_evidence as
+        select
+            p.orphan, p.target, e.* replace (
+                e.contradicted or exists (
+                    select 1 from cannot_links as c where c.l = least(e.l, e.r) and c.r = greatest(e.l, e.r)
+                ) as contradicted
+            )
+        from met_levels as e inner join met_pairs as p using (l, r)
+        """
     )
 
 
@@ -301,6 +390,21 @@ def _attach_to(
         -- Who bears the name stands before whom nothing but the number speaks for.
         select *, count(*) over (partition by orphan) as choices
         from (select * from judged qualify rank() over (partition by orphan order by distance) = 1)
+        """
+    )
+    # Of two that were decided to differ one target cannot take both, and nothing says which.
+    connection.execute(
+        """
+        update options set choices = 2
+        where orphan in (
+            select unnest([a.orphan, b.orphan])
+            from cannot_links as x
+            inner join clusters as l on l.record_id = x.l
+            inner join clusters as r on r.record_id = x.r
+            inner join options as a on a.orphan = l.cluster
+            inner join options as b on b.orphan = r.cluster and b.target = a.target
+            where a.choices = 1 and b.choices = 1
+        )
         """
     )
     connection.execute(
@@ -398,6 +502,8 @@ def _write_links(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) 
         union all
         select l, r, rule, confidence, null from attached
         union all
+        select l, r, 'decided_same', 1.0, null from must_links
+        union all
         select o.owner_id, o.record_id, o.rule, coalesce(k.confidence, 1.0), null
         from owned as o left join link_confidence as k on k.rule = o.rule;
         create or replace temp table attached_pairs as select distinct l, r from attached;
@@ -463,6 +569,7 @@ def _write_clusters(connection: duckdb.DuckDBPyConnection) -> None:
                     bool_and(s.phones is null)
                     or bool_or(s.record_id in (select l from ambiguous))
                 )
+                and not bool_or(s.record_id in (select unnest([l, r]) from must_links))
         ),
         settled as (
             select c.record_id, case when a.cluster is null then c.cluster end as cluster
@@ -484,26 +591,29 @@ def _write_clusters(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _write_review(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> None:
-    """Write `identity.review_queue`: pairs that speak for one person and were not joined."""
+    """Write `identity.review_queue`: pairs that speak for one person, were not joined, and nobody has decided."""
     agree = ", ".join(f"case when v.{f} in {AGREEING} then '{f}' end" for f in FIELDS)
     differ = ", ".join(f"case when v.{f} in {DISAGREEING} then '{f}' end" for f in FIELDS)
     connection.execute(
         """
         create or replace temp table doubtful as
-        select distinct l, r from (
-            select l, r from scored_pairs
+        select p.l, p.r, arg_min(p.reason, p.rank) as reason from (
+            select l, r, 'grey_zone' as reason, 4 as rank from scored_pairs
             union all
-            select l, r from strong_links
+            select l, r, 'contradiction', 2 from strong_links
             where contradicted and (rule in ('id_card', 'unionid', 'email', 'names_both') or name in ('same', 'close'))
             union all
-            select l, r from cut_links
+            select l, r, reason, 1 from cut_links
             union all
-            select least(l, r), greatest(l, r) from ambiguous
+            select least(l, r), greatest(l, r), 'several_people_possible', 3 from ambiguous
         ) as p
-        where not exists (
-            select 1 from identity.clusters as a, identity.clusters as b
-            where a.record_id = p.l and b.record_id = p.r and a.cluster = b.cluster
-        )
+        where
+            not exists (
+                select 1 from identity.clusters as a, identity.clusters as b
+                where a.record_id = p.l and b.record_id = p.r and a.cluster = b.cluster
+            )
+            and not exists (select 1 from cannot_links as c where c.l = p.l and c.r = p.r)
+        group by p.l, p.r
         """
     )
     compare_pairs(connection, policy, "doubtful", "doubtful_levels")
@@ -515,8 +625,11 @@ def _write_review(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy)
             r.source as right_source, r.record_key as right_record_key,
             s.match_weight, s.match_probability,
             list_filter([{agree}], lambda x: x is not null) as agree,
-            list_filter([{differ}], lambda x: x is not null) as differ
+            list_filter([{differ}], lambda x: x is not null) as differ,
+            d.reason,
+            {evidence_map("v")} as evidence
         from doubtful_levels as v
+        inner join doubtful as d using (l, r)
         inner join identity.records as l on l.record_id = v.l
         inner join identity.records as r on r.record_id = v.r
         left join scored_pairs as s on s.l = v.l and s.r = v.r

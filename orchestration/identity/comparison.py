@@ -9,50 +9,88 @@ import duckdb
 from orchestration.identity.policy import IdentityPolicy
 
 # Chinese names are compared whole: one different character is another person unless it sounds the same.
-# Latin names are compared by similarity, order of the parts and initials.
+# Latin names are compared part by part, in either order, by similarity, short form and initial.
 _NAME_LEVEL = """
 case
+    when l.name_kind = 'latin' and r.name_kind = 'latin' then
+        case
+            when l.name_key = r.name_key then 'same'
+            when l.sound_key = r.sound_key then 'same_sound'
+            when l.given_sound is null or r.given_sound is null then
+                case
+                    when coalesce(l.surname_sound, l.given_sound) is null
+                        or coalesce(r.surname_sound, r.given_sound) is null then 'unknown'
+                    when jaro_winkler_similarity(
+                        coalesce(l.surname_sound, l.given_sound), coalesce(r.surname_sound, r.given_sound)
+                    ) >= {similar_name} then 'compatible'
+                    else 'different'
+                end
+            when l.surname_sound is null or r.surname_sound is null then
+                -- One word is as often a surname as a given name.
+                case
+                    when greatest(
+                        coalesce(p.given_names, 0),
+                        coalesce(p.surname_given, 0),
+                        coalesce(p.given_surname, 0)
+                    ) >= {similar_name_part} then 'compatible'
+                    when list_has_any(l.given_roots, r.given_roots) then 'compatible'
+                    else 'different'
+                end
+            when p.surnames >= {similar_name_part} then
+                case
+                    when p.given_names >= {similar_name_part} then 'close'
+                    when list_has_any(l.given_roots, r.given_roots) then 'short_form'
+                    when least(length(l.given_sound), length(r.given_sound)) <= 1
+                        and left(l.given_sound, 1) = left(r.given_sound, 1) then 'short_form'
+                    when p.given_names >= {alike_name_part} then 'alike'
+                    else 'same_surname'
+                end
+            when p.surname_given >= {similar_name_part}
+                and p.given_surname >= {similar_name_part} then 'close'
+            when p.given_names >= {similar_name_part}
+                and p.surnames >= {alike_name_part} then 'alike'
+            when p.given_names >= {similar_name_part}
+                or greatest(
+                    p.surname_given,
+                    p.given_surname
+                ) >= {similar_name} then 'same_given_name'
+            else 'different'
+        end
     when l.name_key is not null and r.name_key is not null then
         case
             when l.name_key = r.name_key then 'same'
             when l.pinyin_key = r.pinyin_key then 'same_sound'
             when (l.name_kind = 'latin' or r.name_kind = 'latin') and l.sound_key = r.sound_key then 'same_sound'
-            when l.name_kind = 'latin' and r.name_kind = 'latin' then
-                case
-                    when l.surname_sound = r.surname_sound
-                        and least(length(l.given_sound), length(r.given_sound)) <= 1
-                        and left(l.given_sound, 1) = left(r.given_sound, 1) then 'close'
-                    when jaro_winkler_similarity(l.surname_sound, r.surname_sound) >= {similar_name_part}
-                        and jaro_winkler_similarity(l.given_sound, r.given_sound) >= {similar_name_part} then 'close'
-                    when jaro_winkler_similarity(l.surname_sound, r.given_sound) >= {similar_name_part}
-                        and jaro_winkler_similarity(l.given_sound, r.surname_sound) >= {similar_name_part} then 'close'
-                    when jaro_winkler_similarity(l.surname_sound, r.surname_sound) >= {similar_name}
-                        or jaro_winkler_similarity(l.given_sound, r.given_sound) >= {similar_name}
-                        then 'part'
-                    else 'different'
-                end
             -- A Chinese surname with an English given name may be anyone of that surname.
             when l.name_kind = 'latin' then
                 case when starts_with(r.pinyin_key, l.surname_sound) then 'compatible' else 'different' end
             when r.name_kind = 'latin' then
                 case when starts_with(l.pinyin_key, r.surname_sound) then 'compatible' else 'different' end
-            when least(length(l.name_key), length(r.name_key)) >= 3
-                and levenshtein(l.name_key, r.name_key) <= 1 then 'close'
+            -- DuckDB's edit distances count bytes, of which a Chinese character has three.
+            when least(length(l.name_key), length(r.name_key)) >= 3 and {one_character_apart} then 'close'
+            when l.surname = r.surname and length(l.name_key) = length(r.name_key) and {one_character_apart}
+                then 'one_character'
             else 'different'
         end
     -- Written in pinyin without a space, as in a user name.
     when l.pinyin_key = r.pinyin_key and (l.name_key is not null or r.name_key is not null) then 'same_sound'
-    when l.name_kind = 'masked' and r.name_kind = 'full' then
-        case when regexp_matches(r.name_key, l.name_pattern) then 'compatible' else 'different' end
-    when r.name_kind = 'masked' and l.name_kind = 'full' then
-        case when regexp_matches(l.name_key, r.name_pattern) then 'compatible' else 'different' end
-    when coalesce(l.surname, l.given_name) is null or coalesce(r.surname, r.given_name) is null then 'unknown'
-    when l.name_kind = 'latin' and r.name_kind = 'latin' then
+    when l.name_kind = 'masked' and r.name_kind in ('full', 'latin') then
         case
-            when l.surname_sound = r.surname_sound or l.given_sound = r.given_sound
-                or l.surname_sound = r.given_sound or l.given_sound = r.surname_sound then 'compatible'
+            when l.name_pattern is null then 'unknown'
+            when case r.name_kind when 'latin' then regexp_matches(lower(r.surname), lower(l.name_pattern))
+                or regexp_matches(lower(concat_ws(' ', r.given_name, r.surname)), lower(l.name_pattern))
+                else regexp_matches(r.name_key, l.name_pattern) end then 'compatible'
             else 'different'
         end
+    when r.name_kind = 'masked' and l.name_kind in ('full', 'latin') then
+        case
+            when r.name_pattern is null then 'unknown'
+            when case l.name_kind when 'latin' then regexp_matches(lower(l.surname), lower(r.name_pattern))
+                or regexp_matches(lower(concat_ws(' ', l.given_name, l.surname)), lower(r.name_pattern))
+                else regexp_matches(l.name_key, r.name_pattern) end then 'compatible'
+            else 'different'
+        end
+    when coalesce(l.surname, l.given_name) is null or coalesce(r.surname, r.given_name) is null then 'unknown'
     when l.name_kind = 'latin' or r.name_kind = 'latin' then 'unknown'
     when l.surname <> r.surname then 'different'
     when l.given_name is null or r.given_name is null then 'compatible'
@@ -61,6 +99,8 @@ case
 end
 """
 
+# A slip of the pen keeps most of the digits; a year or a month apart is a misreading or a guess; a generation
+# apart is a parent and a child.
 _BIRTHDAY_LEVEL = """
 case
     when l.birthday is null or r.birthday is null then 'unknown'
@@ -68,7 +108,12 @@ case
     when damerau_levenshtein(strftime(l.birthday, '%Y%m%d'), strftime(r.birthday, '%Y%m%d')) <= 1 then 'close'
     when year(l.birthday) = year(r.birthday) and month(l.birthday) = day(r.birthday)
         and day(l.birthday) = month(r.birthday) then 'close'
-    when year(l.birthday) = year(r.birthday) then 'same_year'
+    when abs(l.birthday - r.birthday) <= 31
+        or (year(l.birthday) = year(r.birthday))::integer + (month(l.birthday) = month(r.birthday))::integer
+            + (day(l.birthday) = day(r.birthday))::integer >= 2
+        or damerau_levenshtein(strftime(l.birthday, '%Y%m%d'), strftime(r.birthday, '%Y%m%d')) <= 2 then 'two_parts'
+    when abs(l.birthday - r.birthday) <= 366 then 'same_year'
+    when abs(l.birthday - r.birthday) >= {generation_years} * 365 then 'generation'
     else 'different'
 end
 """
@@ -89,40 +134,79 @@ case
     when l.email = r.email then 'same'
     when l.email_local = r.email_local then 'same_mailbox_name'
     -- Other digits are other people: zhangwei81 and zhangwei82.
-    when jaro_winkler_similarity(l.email_local, r.email_local) >= {similar_mailbox}
-        and damerau_levenshtein(l.email_local, r.email_local) <= 1
+    when damerau_levenshtein(l.email_local, r.email_local)
+            <= case when least(length(l.email_local), length(r.email_local)) >= 8 then 2 else 1 end
         and regexp_replace(l.email_local, '[^0-9]', '', 'g') = regexp_replace(r.email_local, '[^0-9]', '', 'g')
         then 'close'
+    when damerau_levenshtein(l.email, r.email) <= {similar_mailbox}
+        and damerau_levenshtein(
+            regexp_replace(l.email_local, '[^0-9]', '', 'g'), regexp_replace(r.email_local, '[^0-9]', '', 'g')
+        ) <= 1 then 'alike'
     else 'different'
 end
 """
 
 _PHONE_LEVEL = """
 case
+    when l.phone_mask is not null and r.phone_national is not null then
+        case
+            when starts_with(r.phone_national, split_part(l.phone_mask, '*', 1))
+                and ends_with(r.phone_national, split_part(l.phone_mask, '*', -1)) then 'masked'
+            else 'different'
+        end
+    when r.phone_mask is not null and l.phone_national is not null then
+        case
+            when starts_with(l.phone_national, split_part(r.phone_mask, '*', 1))
+                and ends_with(l.phone_national, split_part(r.phone_mask, '*', -1)) then 'masked'
+            else 'different'
+        end
+    when l.phone_mask = r.phone_mask then 'masked'
     when l.phones is null or r.phones is null then 'unknown'
     when list_has_any(l.phones, r.phones) then 'same'
-    when length(l.phone) = length(r.phone) and damerau_levenshtein(l.phone, r.phone) <= 1 then 'close'
+    -- Numbers are given out in series: neighbours are two people, a slip further up is one.
+    when length(l.phone) = length(r.phone) and damerau_levenshtein(l.phone, r.phone) <= 1
+        and abs(try_cast(l.phone as bigint) - try_cast(r.phone as bigint)) >= {phone_series} then 'close'
     else 'different'
 end
 """
 
+# The parts say most where both addresses could be read; else the share of words that both hold.
 _ADDRESS_LEVEL = """
 case
-    when l.city <> r.city then 'different'
-    when l.road is not null and l.road = r.road then
-        case
-            when coalesce(l.road_number <> r.road_number, false) or coalesce(l.building <> r.building, false)
-                or coalesce(l.room <> r.room, false) then 'same_district'
-            when (l.road_number = r.road_number)::integer + coalesce((l.building = r.building)::integer, 0)
-                + coalesce((l.room = r.room)::integer, 0) >= 2 then 'same_door'
-            when l.room = r.room and l.building = r.building then 'same_door'
-            when l.road_number = r.road_number then 'same_road'
-            else 'same_district'
-        end
+    when l.road is not null and l.road = r.road and coalesce(l.city = r.city, true)
+        and not (
+            coalesce(l.road_number <> r.road_number, false) or coalesce(l.building <> r.building, false)
+            or coalesce(l.room <> r.room, false)
+        )
+        and (
+            (l.road_number = r.road_number)::integer + coalesce((l.building = r.building)::integer, 0)
+            + coalesce((l.room = r.room)::integer, 0) >= 2
+            or l.room = r.room and l.building = r.building
+        ) then 'same_door'
+    when least(length(l.address_words), length(r.address_words)) >= 3
+        and not (
+            coalesce(l.road_number <> r.road_number, false) or coalesce(l.building <> r.building, false)
+            or coalesce(l.room <> r.room, false)
+        )
+        and 2 * length(list_intersect(l.address_words, r.address_words))
+            >= {same_address_words} * (length(l.address_words) + length(r.address_words)) then 'same_door'
+    -- Another door of one house.
+    when l.road = r.road and l.road_number = r.road_number
+        and (coalesce(l.building <> r.building, false) or coalesce(l.room <> r.room, false)) then 'same_district'
+    when l.road is not null and l.road = r.road and l.road_number = r.road_number
+        and coalesce(l.city = r.city, true) then 'same_road'
     when l.address_key is not null and l.address_key = r.address_key then 'same_road'
+    when length(list_intersect(l.address_words, r.address_words)) >= 2
+        and 2 * length(list_intersect(l.address_words, r.address_words))
+            >= {close_address_words} * (length(l.address_words) + length(r.address_words)) then 'same_road'
+    -- Misspelt streets, where addresses are not Chinese.
+    when l.district is null and r.district is null and p.roads >= {similar_road} and p.cities >= {similar_city} then
+        case when l.road_number = r.road_number then 'same_road' else 'same_district' end
     when l.district is not null and l.district = r.district then 'same_district'
+    when l.road is not null and l.road = r.road and coalesce(l.city = r.city, true) then 'same_district'
     when l.city is null or r.city is null then 'unknown'
-    else 'same_city'
+    when l.city = r.city or p.cities >= {similar_city} then 'same_city'
+    else 'different'
 end
 """
 
@@ -134,56 +218,177 @@ _LEVELS = {
     "email": _EMAIL_LEVEL,
     "address": _ADDRESS_LEVEL,
     "id_card": "case when l.id_card is null or r.id_card is null then 'unknown' "
-    "when l.id_card = r.id_card then 'same' else 'different' end",
+    "when l.id_card = r.id_card then 'same' "
+    "when damerau_levenshtein(l.id_card, r.id_card) <= 1 then 'close' else 'different' end",
     "unionid": "case when l.unionid is null or r.unionid is null then 'unknown' "
     "when l.unionid = r.unionid then 'same' else 'different' end",
 }
 
+_LIMITS = (
+    "similar_name", "similar_name_part", "alike_name_part", "similar_mailbox", "similar_city", "same_address_words",
+    "close_address_words", "generation_years", "phone_series", "similar_road",
+)  # fmt: skip
+
 FIELDS = tuple(_LEVELS)
 """The compared fields, in the order of evidence."""
 
-AGREEING = ("same", "same_sound", "same_door", "close", "compatible", "same_mailbox_name", "same_road")
+AGREEING = (
+    "same", "same_sound", "same_door", "close", "compatible", "same_mailbox_name", "same_road", "short_form", "alike",
+    "two_parts", "masked",
+)  # fmt: skip
 """Levels that speak for one person."""
 
-DISAGREEING = ("different", "title_conflict", "title_against_record", "same_year")
+DISAGREEING = ("different", "generation", "title_conflict", "title_against_record", "same_surname", "same_given_name")
 """Levels that speak for two people."""
 
 CONTRADICTED = """
 (
-    id_card = 'different'
+    (
+        id_card = 'different'
+        and not (name in ('same', 'same_sound', 'close') and birthday = 'same' and (phone = 'same' or email = 'same'
+            or address = 'same_door'))
+    )
     or gender = 'title_conflict'
     or (gender = 'title_against_record' and name not in ('same', 'same_sound'))
-    or (birthday in ('different', 'same_year') and id_card <> 'same')
-    or (name = 'part' and birthday not in ('same', 'close'))
-    or (name = 'different' and not (both_latin and birthday = 'same' and (email = 'same' or unionid = 'same')))
+    or (
+        birthday = 'generation'
+        and not (
+            id_card = 'same' or email in ('same', 'same_mailbox_name', 'close') or unionid = 'same'
+            or name in ('same', 'same_sound', 'close') and address in ('same_door', 'same_road')
+        )
+    )
+    or (
+        birthday in ('different', 'same_year', 'generation')
+        and name in ('different', 'same_surname', 'same_given_name', 'one_character') and id_card <> 'same'
+    )
+    -- Where the names say little, a number or a door is shared by a household and anything else may part it.
+    or (
+        name in ('unknown', 'compatible')
+        and not (email in ('same', 'same_mailbox_name', 'close') or unionid = 'same' or id_card = 'same')
+        and (
+            birthday in ('different', 'same_year', 'generation') or gender = 'different'
+            or address = 'different' and birthday not in ('same', 'close')
+        )
+    )
+    or (
+        name in ('same_surname', 'same_given_name', 'one_character')
+        and (birthday not in ('same', 'close', 'two_parts') or gender = 'different')
+        -- A surname changed by marriage.
+        and not (
+            both_latin and name = 'same_given_name' and birthday = 'unknown' and address = 'same_door'
+            and gender <> 'different'
+        )
+    )
+    or (
+        name = 'different'
+        and not (birthday = 'same' and (email = 'same' or unionid = 'same' or id_card = 'same' or both_latin))
+    )
 )
 """
 """SQL over the levels: these two records are two people, whatever else agrees."""
 
+INCOMPATIBLE = f"""
+(
+    {CONTRADICTED}
+    and not (
+        gender <> 'title_conflict' and id_card <> 'different'
+        and (
+            name in ('unknown', 'compatible')
+            -- Of two single words one may be the given name and the other the surname.
+            or one_word
+            or both_latin
+            and (
+                name in ('same', 'same_sound', 'close', 'short_form', 'alike')
+                or birthday in ('same', 'close', 'two_parts', 'unknown')
+                or gender <> 'different' and address in ('same_door', 'same_road')
+            )
+        )
+    )
+)
+"""
+"""SQL over the levels: these two cannot be in one cluster even when others link them.
 
-def field_levels(policy: IdentityPolicy) -> dict[str, str]:
-    """Field to the SQL that gives its level of agreement between rows `l` and `r` of `subjects`."""
-    limits = {name: policy.limit(name) for name in ("similar_name", "similar_name_part", "similar_mailbox")}
-    return {field: sql.format(**limits) for field, sql in _LEVELS.items()}
+Slips add up: two records that are each one slip from a third may look like two people.
+"""
+
+
+# At a shared number a part of a name is left to the rules, which know how many people are there.
+CORROBORATED = """
+(
+    birthday in ('same', 'close') or email in ('same', 'same_mailbox_name', 'close')
+    or name in ('same', 'same_sound', 'close') and (birthday = 'two_parts' or email = 'alike')
+    or id_card in ('same', 'close')
+    or name in ('same', 'same_sound')
+        and (phone in ('same', 'close', 'masked') or address in ('same_door', 'same_road'))
+    or both_latin and name = 'same_given_name' and address = 'same_door'
+    or both_latin and name in ('close', 'short_form', 'alike')
+        and (phone = 'same' or address in ('same_door', 'same_road'))
+)
+"""
+"""SQL over the levels: something agrees that is one person's own; a name, a town and a sex are shared by many."""
+
+
+def _one_character_apart() -> str:
+    """SQL: two names differ by one character put in, left out or replaced; by characters, not by bytes."""
+    replaced = " + ".join(f"(substr(l.name_key, {i}, 1) <> substr(r.name_key, {i}, 1))::integer" for i in range(1, 7))
+
+    def left_out(short: str, long: str) -> str:
+        cuts = [f"left({long}, {i}) || substr({long}, {i + 2})" for i in range(6)]
+        return f"{short} in ({', '.join(cuts)})"
+
+    return f"""
+    case length(l.name_key) - length(r.name_key)
+        when 0 then length(l.name_key) <= 6 and {replaced} <= 1
+        when 1 then {left_out("r.name_key", "l.name_key")}
+        when -1 then {left_out("l.name_key", "r.name_key")}
+        else false
+    end
+    """
+
+
+# Each is worked out once for a pair, however many levels ask for it.
+_SIMILARITIES = """
+case when l.name_kind = 'latin' and r.name_kind = 'latin' then
+    jaro_winkler_similarity(l.surname_sound, r.surname_sound) end as surnames,
+case when l.name_kind = 'latin' and r.name_kind = 'latin' then
+    jaro_winkler_similarity(l.given_sound, r.given_sound) end as given_names,
+case when l.name_kind = 'latin' and r.name_kind = 'latin' then
+    jaro_winkler_similarity(l.surname_sound, r.given_sound) end as surname_given,
+case when l.name_kind = 'latin' and r.name_kind = 'latin' then
+    jaro_winkler_similarity(l.given_sound, r.surname_sound) end as given_surname,
+jaro_winkler_similarity(l.city, r.city) as cities,
+case when l.district is null and r.district is null then
+    jaro_winkler_similarity(replace(l.road, ' ', ''), replace(r.road, ' ', '')) end as roads
+"""
 
 
 def compare_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, pairs: str, into: str) -> None:
     """Write temporary table `into`: the pairs `(l, r)` of record ids with one level per field.
 
-    Columns: `l, r`, one level for each one of `FIELDS`, `both_latin`, `both_chinese` and `contradicted`.
+    Columns: `l, r`, one level for each one of `FIELDS`, `both_latin`, `one_word`, `both_chinese`, `contradicted` and
+    `incompatible`.
     Grain: one row per row of `pairs`, whose table must hold distinct pairs.
     """
-    levels = ",\n".join(f"{sql} as {field}" for field, sql in field_levels(policy).items())
+    parts: dict[str, object] = {name: policy.limit(name) for name in _LIMITS}
+    parts["one_character_apart"] = f"({_one_character_apart()})"
+    levels = ",\n".join(f"{sql.format(**parts)} as {field}" for field, sql in _LEVELS.items())
     connection.execute(
         f"""
         create or replace temp table {into} as
-        select *, {CONTRADICTED} as contradicted
+        select *, {CONTRADICTED} as contradicted, {INCOMPATIBLE} as incompatible
         from (
             select
                 p.l, p.r, {levels},
                 l.name_kind = 'latin' and r.name_kind = 'latin' as both_latin,
+                l.name_kind = 'latin' and r.name_kind = 'latin'
+                    and (l.surname_sound is null or r.surname_sound is null) as one_word,
                 l.name_kind <> 'latin' and r.name_kind <> 'latin' as both_chinese
-            from {pairs} as p
+            from (
+                select p.l, p.r, {_SIMILARITIES}
+                from {pairs} as p
+                inner join subjects as l on l.record_id = p.l
+                inner join subjects as r on r.record_id = p.r
+            ) as p
             inner join subjects as l on l.record_id = p.l
             inner join subjects as r on r.record_id = p.r
         )

@@ -93,6 +93,23 @@ trusted_phones as (
     where phone not in (select value from over_shared where kind = 'phone')
     group by record_id
 ),
+words as (
+    select record_id, unnest(address_words) as word from identity.records where length(address_words) > 1
+),
+-- A town, a province and a kind of street stand in every other address: only what is rarer tells one from another.
+rare_words as (
+    select word from words
+    group by word
+    having count(*) <= greatest(
+        $min_common_address_word,
+        $max_address_word_share * (select count(address_words) from identity.records)
+    )
+),
+telling_words as (
+    select w.record_id, list(w.word) as address_words
+    from words as w inner join rare_words as r using (word)
+    group by w.record_id
+),
 filled as (
     select
         r.record_id,
@@ -109,14 +126,18 @@ filled as (
         coalesce(r.sound_key, d.named.sound_key) as sound_key,
         coalesce(r.surname_sound, d.named.surname_sound) as surname_sound,
         coalesce(r.given_sound, d.named.given_sound) as given_sound,
+        case when r.name_key is null and d.named is not null then d.named.given_roots else r.given_roots end
+            as given_roots,
         r.name_pattern,
         r.title_gender,
         r.gender,
         case when b.value is null then r.birthday end as birthday,
         coalesce(r.phone, d.phone) as any_phone,
+        r.phone_national,
+        r.phone_mask,
         case when e.value is null then r.email end as email,
         r.email_local,
-        r.city, r.district, r.road, r.road_number, r.building, r.room, r.address_key
+        r.city, r.district, r.road, r.road_number, r.building, r.room, r.address_key, r.address_words
     from identity.records as r
     left join described as d on d.owner_id = r.record_id
     left join over_shared as e on e.kind = 'email' and e.value = r.email
@@ -126,10 +147,13 @@ filled as (
     where r.record_id not in (select record_id from owned)
 )
 select
-    f.* exclude (any_phone),
+    f.* exclude (any_phone, phone_national, address_words),
     case when p.value is null then f.any_phone end as phone,
-    s.phones
+    case when p.value is null then f.phone_national end as phone_national,
+    s.phones,
+    w.address_words
 from filled as f
+left join telling_words as w on w.record_id = f.record_id
 left join over_shared as p on p.kind = 'phone' and p.value = f.any_phone
 left join trusted_phones as s on s.record_id = f.record_id
 order by f.record_id
@@ -182,8 +206,11 @@ decided as (
             when email = 'same' then 'email'
             when phone = 'same' and name = 'same_sound' then 'phone_same_sound'
             -- One different character is a sibling rather than a slip unless the birthday says otherwise.
-            when phone = 'same' and name in ('close', 'part')
-                and gender <> 'different' and (both_latin or birthday = 'same')
+            when phone = 'same' and gender <> 'different'
+                and (
+                    both_latin and name in ('close', 'short_form', 'alike')
+                    or birthday = 'same' and name in ('close', 'one_character', 'same_given_name')
+                )
                 then 'phone_close_name'
         end as rule
     from strong_evidence as c
@@ -209,7 +236,7 @@ def link_by_identifiers(connection: duckdb.DuckDBPyConnection, policy: IdentityP
     names = [f"max_{what}_per_{kind}" for kind in ("phone", "email") for what in ("people", "records")]
     names += ["max_people_per_unionid", "max_birthday_share", "min_birthdays_to_learn"]
     connection.execute(_OVER_SHARED, {name: policy.limit(name) for name in names})
-    connection.execute(_SUBJECTS)
+    connection.execute(_SUBJECTS, {n: policy.limit(n) for n in ("min_common_address_word", "max_address_word_share")})
     connection.execute(_STRONG_PAIRS)
     compare_pairs(connection, policy, "strong_pairs", "strong_evidence")
     connection.execute(_STRONG_LINKS)

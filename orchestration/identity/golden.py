@@ -1,6 +1,7 @@
-"""The golden record: for each customer and field the value that survives.
+"""The golden record: for each customer and field the value that survives, and those that do not.
 
-What belongs here: survivorship by policy. What does not: who is one customer, and anything customers did.
+What belongs here: survivorship by policy, with the provenance of every value. What does not:
+who is one customer, and anything customers did.
 """
 
 import duckdb
@@ -35,9 +36,21 @@ _FIELDS = {
     "address": ("city", "province, city, district"),
 }
 
+_GOLDEN_VALUES = """
+create or replace table identity.golden_values (
+    customer_id varchar, field varchar, value varchar, survives boolean, decided_by varchar, source varchar,
+    record_key varchar, times bigint, updated_on date
+)
+"""
+
 
 def build_customers(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> int:
     """Write `identity.customers`, one row per customer id of the crosswalk; return their number.
+
+    Also writes `identity.golden_values`, one row per customer, field and distinct value: whether it survives, the
+    record it is taken from (of several the one that ranks first), how many records say it, and the strategy
+    that decided between it and the survivor (for the survivor: between it and the next best; `only_value` where
+    there is none, `oldest_record` where no strategy decides). It holds unmasked values and is never published.
 
     Raises:
         UserError: `survivorship.csv` lacks a field or names an unknown strategy.
@@ -58,23 +71,36 @@ def build_customers(connection: duckdb.DuckDBPyConnection, policy: IdentityPolic
         where x.customer_id is not null
         """
     )
+    connection.execute(_GOLDEN_VALUES)
     for field, (value, columns) in _FIELDS.items():
         order = _order(field, rules)
+        shown = "concat_ws(' ', province, city, district)" if field == "address" else f"{value}::varchar"
         extra = {"phone": "and not blocked_phone", "email": "and not blocked_email"}.get(field, "")
         connection.execute(
             f"""
-            create or replace temp table golden_{field} as
-            select customer_id, {columns}
-            from (
-                select *, {value}::varchar as value, count(*) over (partition by customer_id, {value}) as times
+            create or replace temp table golden_ranked as
+            with values_said as (
+                select
+                    *, {value}::varchar as value, {shown} as shown,
+                    count(*) over (partition by customer_id, {value}) as times
                 from golden_input
                 where {value} is not null {extra}
+            ),
+            distinct_values as (
+                select * from values_said
+                qualify row_number() over (partition by customer_id, shown order by {order}, record_id) = 1
             )
-            qualify row_number() over (partition by customer_id order by {order}, record_id) = 1
+            select *, row_number() over (partition by customer_id order by {order}, record_id) as position
+            from distinct_values
             """
         )
+        connection.execute(
+            f"create or replace temp table golden_{field} as select customer_id, {columns} "
+            "from golden_ranked where position = 1"
+        )
+        connection.execute(_decided_by(rules[field]), {"field": field})
     connection.execute(_CUSTOMERS)
-    for name in [*(f"golden_{f}" for f in _FIELDS), "golden_input"]:
+    for name in [*(f"golden_{f}" for f in _FIELDS), "golden_ranked", "golden_input"]:
         connection.execute(f"drop table {name}")
     row = connection.execute("select count(*) from identity.customers").fetchone()
     return int(row[0]) if row else 0
@@ -95,6 +121,34 @@ def _order(field: str, rules: dict[str, tuple[str, ...]]) -> str:
 # Mr Smith, 张先生, Smith先生.
 _TITLED = """case when ascii(surname) < 128 and ascii(honorific) < 128 then honorific || ' ' || surname
             else surname || honorific end"""
+
+
+def _decided_by(strategies: tuple[str, ...]) -> str:
+    """SQL that adds the ranked values of a field to `golden_values` with the strategy that decided each."""
+    compared = [(s, _STRATEGIES[s].removesuffix(" desc")) for s in strategies]
+    first = ", ".join(
+        f"row({sql}) as said_{i}, "
+        f"first_value(row({sql})) over (partition by customer_id order by position) as best_{i}, "
+        f"nth_value(row({sql}), 2) over (partition by customer_id order by position rows between unbounded preceding "
+        f"and unbounded following) as next_{i}"
+        for i, (_, sql) in enumerate(compared)
+    )
+    winner = " ".join(f"when next_{i} is distinct from said_{i} then '{s}'" for i, (s, _) in enumerate(compared))
+    loser = " ".join(f"when best_{i} is distinct from said_{i} then '{s}'" for i, (s, _) in enumerate(compared))
+    return f"""
+        insert into identity.golden_values
+        select
+            customer_id, $field, shown, position = 1,
+            case
+                when position = 1 and competing = 1 then 'only_value'
+                when position = 1 then case {winner} else 'oldest_record' end
+                else case {loser} else 'oldest_record' end
+            end,
+            source, record_key, times, updated_on
+        from (select *, count(*) over (partition by customer_id) as competing, {first} from golden_ranked)
+        order by customer_id, position
+    """
+
 
 _CUSTOMERS = f"""
 create or replace table identity.customers as

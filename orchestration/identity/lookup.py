@@ -12,17 +12,10 @@ import duckdb
 from orchestration.errors import UserError
 
 _FIND = """
-with recursive redirects as (
-    select old_customer_id, new_customer_id from identity.id_history where change = 'merge'
-    union
-    select r.old_customer_id, h.new_customer_id
-    from redirects as r
-    inner join identity.id_history as h on h.old_customer_id = r.new_customer_id and h.change = 'merge'
-),
-matches as (
+with matches as (
     select customer_id, 1 as rank from identity.customers where upper(customer_id) = upper($text)
     union all
-    select new_customer_id, 2 from redirects where upper(old_customer_id) = upper($text)
+    select customer_id, 2 from identity.id_redirects where upper(old_customer_id) = upper($text)
     union all
     select customer_id, 3 from identity.customer_xref where record_key = $text
     union all
@@ -70,6 +63,26 @@ def find_customers(connection: duckdb.DuckDBPyConnection, text: str, limit: int 
     digits = "".join(c for c in text if c.isdigit()) if all(c.isdigit() or c in "+-() " for c in text) else ""
     rows = connection.execute(_FIND, {"text": text, "digits": digits, "limit": limit}).fetchall()
     return [row[0] for row in rows]
+
+
+def current_id(connection: duckdb.DuckDBPyConnection, customer_id: str) -> str | None:
+    """Return the customer that an id given at any time stands for now; None where nothing of it is left.
+
+    Raises:
+        UserError: no customer ever had this id.
+    """
+    row = connection.execute(
+        """
+        select customer_id from identity.customers where upper(customer_id) = upper($id)
+        union all
+        select customer_id from identity.id_redirects where upper(old_customer_id) = upper($id)
+        """,
+        {"id": customer_id.strip()},
+    ).fetchone()
+    if row is None:
+        raise UserError(f"No customer has or had the id {customer_id}: look for it by number or name.")
+    found: str | None = row[0]
+    return found
 
 
 def customer_view(connection: duckdb.DuckDBPyConnection, customer_id: str) -> CustomerView:

@@ -6,6 +6,7 @@ deciding which records are the same person.
 
 import duckdb
 
+from orchestration.cleaning.wordlists import REFERENCE_DIR, read_rows
 from orchestration.identity.policy import IdentityPolicy
 
 # Every source record that mentions a person without being a member or an account, with the dates that age it.
@@ -158,6 +159,16 @@ where mention_key is not null
 group by source, mention_key
 """
 
+# Eleven digits that start with 1 are a Chinese mobile or a North American number with its country code: where
+# the same number also came with an unmistakable +1, it is that one.
+_OTHER_READINGS = """
+create or replace temp table other_readings as
+select distinct c.e164, a.e164 as phone
+from clean.phones as c
+inner join clean.phones as a on a.e164 = '+1' || substr(c.e164, 5)
+where starts_with(c.e164, '+861') and length(c.e164) = 14
+"""
+
 _RECORDS = """
 create or replace table identity.records as
 select
@@ -184,6 +195,10 @@ select
     end as sound_key,
     regexp_replace(lower(strip_accents(n.surname)), '[. ''-]', '', 'g') as surname_sound,
     regexp_replace(lower(strip_accents(n.given_name)), '[. ''-]', '', 'g') as given_sound,
+    -- Bob may be Robert, and so may Rob: the given names that a written one can stand for, itself included.
+    case when n.kind = 'latin' and n.given_name is not null then
+        list_append(coalesce(v.names, []), regexp_replace(lower(strip_accents(n.given_name)), '[. ''-]', '', 'g'))
+    end as given_roots,
     case when n.kind = 'masked' then '^' || regexp_replace(n.display_name, '[*]+', '.+', 'g') || '$' end
         as name_pattern,
     n.honorific,
@@ -194,7 +209,12 @@ select
     case when coalesce(n.honorific_class, '') = 'gendered' then n.gender_evidence end as title_gender,
     p.gender,
     case when b.value is null then p.birthday end as birthday,
-    h.e164 as phone,
+    coalesce(o.phone, h.e164) as phone,
+    case when coalesce(o.phone, h.e164) is not null then
+        case when o.phone is null then h.national else substr(o.phone, 3) end
+    end as phone_national,
+    case when h.kind = 'masked' and length(regexp_replace(h.national, '[^0-9]', '', 'g')) >= 7 then h.national end
+        as phone_mask,
     h.masked_phone,
     e.email,
     e.local_part as email_local,
@@ -209,6 +229,7 @@ select
     a.building,
     a.room,
     nullif(a.address_key, '') as address_key,
+    list_distinct(string_split(nullif(a.address_key, ''), '|')) as address_words,
     p.marketing_consent,
     p.referrer_account_id,
     p.registered_at,
@@ -220,8 +241,11 @@ select
 from people as p
 left join clean.names as n on n.value = p.name
 left join clean.phones as h on h.value = p.phone
+left join other_readings as o on o.e164 = h.e164
 left join clean.emails as e on e.value = p.email
 left join clean.addresses as a on a.value = p.address
+left join given_name_variants as v
+    on v.variant = regexp_replace(lower(strip_accents(n.given_name)), '[. ''-]', '', 'g')
 left join identity_trust as t on t.source = p.source
 left join blocked_identifiers as b on b.kind = 'birthday' and b.value = p.birthday::varchar
 order by record_id
@@ -243,12 +267,27 @@ def build_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy)
     `mention_key` is NULL where it carries neither id nor usable number.
     """
     register_policy(connection, policy)
-    for statement in (_MENTIONS, _INFERRED, _PEOPLE, _RECORDS, _MENTION_TABLE):
+    _register_variants(connection)
+    for statement in (_MENTIONS, _INFERRED, _PEOPLE, _OTHER_READINGS, _RECORDS, _MENTION_TABLE):
         connection.execute(statement)
-    for table in ("mention_rows", "inferred_people", "people"):
+    for table in ("mention_rows", "inferred_people", "people", "other_readings"):
         connection.execute(f"drop table {table}")
     row = connection.execute("select count(*) from identity.records").fetchone()
     return int(row[0]) if row else 0
+
+
+def _register_variants(connection: duckdb.DuckDBPyConnection) -> None:
+    """Put the short forms of given names into a temporary table: `variant, names`."""
+    rows = read_rows(REFERENCE_DIR / "given_name_variants.csv", ["variant", "name"])
+    connection.execute("create or replace temp table given_name_pairs (variant varchar, name varchar)")
+    connection.execute(
+        "insert into given_name_pairs select unnest(?), unnest(?)",
+        [[r["variant"] for r in rows], [r["name"] for r in rows]],
+    )
+    connection.execute(
+        "create or replace temp table given_name_variants as "
+        "select variant, list(distinct name order by name) as names from given_name_pairs group by variant"
+    )
 
 
 def register_policy(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> None:

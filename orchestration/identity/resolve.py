@@ -4,6 +4,7 @@ What belongs here: the order of the steps and what each reports. What does not: 
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +13,11 @@ import duckdb
 from orchestration.as_of import business_day
 from orchestration.errors import UserError
 from orchestration.identity.clustering import cluster_records
-from orchestration.identity.customer_ids import assign_customer_ids
+from orchestration.identity.customer_ids import assign_customer_ids, rules_signature
+from orchestration.identity.decisions import bind, decisions_file, read_decisions
 from orchestration.identity.deterministic import link_by_identifiers
 from orchestration.identity.golden import build_customers
+from orchestration.identity.households import build_households, load_household_rules
 from orchestration.identity.policy import IdentityPolicy, load_policy
 from orchestration.identity.records import build_records, register_policy
 from orchestration.identity.scoring import score_pairs
@@ -33,10 +36,14 @@ def make_records(connection: duckdb.DuckDBPyConnection, settings: Settings) -> R
 def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Report:
     """Write `identity.links`, `identity.clusters` and `identity.review_queue`; report links by rule."""
     policy = _policy(connection, settings)
+    decisions = read_decisions(decisions_file(settings.warehouse))
 
     def work() -> Report:
+        bonds = bind(connection, decisions)
         link_by_identifiers(connection, policy)
-        model = score_pairs(connection, policy, settings.warehouse / "identity" / "model.json", business_day(settings))
+        # What was compared, kept for whoever asks why (`explain.py`).
+        connection.execute("create or replace table identity.subjects as select * from subjects")
+        model = score_pairs(connection, policy, settings.warehouse / "identity" / "model.json")
         counts = cluster_records(connection, policy)
         rules = connection.execute("select rule, count(*) from identity.links group by rule order by rule").fetchall()
         pending = connection.execute("select count(*) from identity.review_queue").fetchone()
@@ -47,6 +54,7 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
             **counts,
             "links_by_rule": dict(rules),
             "pairs_to_review": pending[0] if pending else 0,
+            "decisions": dict(Counter(o.status for o in bonds.outcomes)),
             "over_shared_identifiers": dict(shared),
             "model": model.origin,
         }
@@ -56,8 +64,10 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
 
 def make_customer_ids(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Report:
     """Write `identity.customer_xref` and `identity.id_history`; report customers, unlinked records and changes."""
-    as_of = business_day(settings)
-    return _timed(lambda: dict(assign_customer_ids(connection, settings.warehouse / "identity", as_of)))
+    policy = _policy(connection, settings)
+    ledger, as_of = settings.warehouse / "identity", business_day(settings)
+    rules = rules_signature(policy, ledger / "model.json")
+    return _timed(lambda: dict(assign_customer_ids(connection, ledger, as_of, policy, rules)))
 
 
 def make_customers(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Report:
@@ -76,6 +86,13 @@ def make_customers(connection: duckdb.DuckDBPyConnection, settings: Settings) ->
     return _timed(work)
 
 
+def make_households(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Report:
+    """Write `identity.households`; report their number and the largest."""
+    policy = _policy(connection, settings)
+    rules = load_household_rules(settings.policy_dir, business_day(settings))
+    return _timed(lambda: dict(build_households(connection, policy, rules)))
+
+
 def resolve(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Report:
     """Run the whole stage; the report of each step under its name."""
     return {
@@ -83,6 +100,7 @@ def resolve(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Report
         "links": make_links(connection, settings),
         "customer_xref": make_customer_ids(connection, settings),
         "customers": make_customers(connection, settings),
+        "households": make_households(connection, settings),
     }
 
 

@@ -48,6 +48,12 @@ _ALWAYS = (
     ),
     PublishedTable("identity", "links", "Pairs of records found to be one person, and by what. One row per pair."),
     PublishedTable("identity", "id_history", "What became of earlier customer ids. One row per merge or split."),
+    PublishedTable(
+        "identity", "id_redirects", "The customer an earlier id stands for now. One row per old id.", required=False
+    ),
+    PublishedTable(
+        "identity", "households", "Who shares a home with whom. One row per customer of a household.", required=False
+    ),
     PublishedTable("identity", "review_queue", "Pairs too close to call, for a person to decide. One row per pair."),
     PublishedTable(
         "quality",

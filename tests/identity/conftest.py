@@ -12,7 +12,7 @@ import pytest
 
 from data_quality.contract import load_contracts
 from orchestration.cleaning import addresses, emails, names, phones
-from orchestration.database import SCHEMAS
+from orchestration.database import SCHEMAS, connect
 from orchestration.identity.resolve import Report, resolve
 from orchestration.settings import Settings
 
@@ -96,6 +96,20 @@ class World:
         ).fetchone()
         assert row is not None
         return str(row[0])
+
+    def store(self) -> None:
+        """Resolve, and keep clean and identity in the warehouse file, as a refresh leaves them."""
+        self.resolve()
+        with connect(self.settings):
+            pass
+        self.connection.execute(f"attach '{self.settings.database}' as kept")
+        for schema, table in self.rows(
+            "select table_schema, table_name from information_schema.tables "
+            "where table_catalog = 'memory' and table_schema in ('clean', 'identity') and table_type = 'BASE TABLE'"
+        ):
+            name = f"{schema}.{table}"
+            self.connection.execute(f"create or replace table kept.{name} as select * from memory.{name}")
+        self.connection.execute("detach kept")
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         return self.connection.execute(query).fetchall()

@@ -1,10 +1,15 @@
 """Customer ids stay: over reruns, orders of arrival, merges, splits and rebuilds."""
 
 import shutil
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from orchestration.errors import UserError
+from orchestration.identity.customer_ids import accept_changes
+from orchestration.identity.lookup import current_id
 
 
 def people(world: Any, *, reverse: bool = False) -> None:
@@ -21,7 +26,7 @@ def ids(world: Any) -> dict[tuple[str, str], str | None]:
 
 def forget(world: Any) -> None:
     """Make the working database anew, as a rebuild does."""
-    for table in ("customer_xref", "id_history", "links", "records"):
+    for table in ("customer_xref", "id_history", "links", "records", "id_moves", "id_redirects"):
         world.connection.execute(f"drop table identity.{table}")
 
 
@@ -140,3 +145,169 @@ def test_a_customer_split_off_does_not_take_an_id_that_was_given_before(world: A
     for _ in range(again):
         world.resolve()
     assert len(set(ids(world).values())) == 2
+
+
+def redirects(world: Any) -> dict[str, str | None]:
+    return dict(world.rows("select old_customer_id, customer_id from identity.id_redirects"))
+
+
+def test_the_history_names_the_evidence_that_joined(world: Any) -> None:
+    world.member("M1", "张伟", "13912340001", delivered="2026-05-01")
+    world.account("A1", "张伟", None, delivered="2026-05-02")
+    world.resolve()
+    world.case("K1", member_id="M1", account_id="A1", delivered="2026-05-03")
+    world.resolve()
+    assert world.rows("select changed_on::varchar, reason from identity.id_history") == [
+        ("2026-06-01", "linked by names_both; the older id stays")
+    ]
+
+
+def test_every_id_ever_given_leads_to_the_customer_of_today_over_many_merges(world: Any) -> None:
+    for number in range(1, 5):
+        world.account(f"A{number}", None, f"1391234000{number}", delivered=f"2026-05-0{number}")
+    world.resolve()
+    given = [world.customer("ecommerce.customers", f"A{n}") for n in range(1, 5)]
+    for number in (3, 2, 1):
+        world.connection.execute(
+            "update clean.ecommerce_customers set unionid = 'wx' where account_id in (?, 'A4')", [f"A{number}"]
+        )
+        world.resolve()
+    assert redirects(world) == dict.fromkeys(given[1:], given[0])
+    assert [current_id(world.connection, i.lower()) for i in given if i] == [given[0]] * 4
+    with pytest.raises(UserError, match="No customer has or had the id C0"):
+        current_id(world.connection, "C0")
+
+
+def test_an_id_of_which_nothing_is_left_leads_nowhere_and_says_so(world: Any) -> None:
+    people(world)
+    world.resolve()
+    gone = world.customer("pos.members", "M3")
+    world.connection.execute("delete from clean.pos_members where member_id = 'M3'")
+    world.resolve()
+    assert redirects(world) == {gone: None}
+    assert current_id(world.connection, gone) is None
+    assert world.rows("select ids_retired from identity.id_stability") == [(1,)]
+
+
+def test_an_id_merged_away_comes_back_with_its_records(world: Any) -> None:
+    world.member("M1", "张伟", "13912340001", delivered="2026-05-01")
+    world.account("A1", "张伟", None, delivered="2026-05-02")
+    world.resolve()
+    before = ids(world)
+    world.case("K1", member_id="M1", account_id="A1", delivered="2026-05-03")
+    world.resolve()
+    world.connection.execute("delete from clean.call_center_cases")
+    world.resolve()
+    assert ids(world) == before
+    assert redirects(world) == {}
+    assert [c for (c,) in world.rows("select change from identity.id_history")] == ["merge", "split"]
+
+
+def test_ids_survive_files_that_come_in_any_order(tmp_path: Path, new_world: Any) -> None:
+    late, early = new_world(tmp_path / "late"), new_world(tmp_path / "early")
+    deliveries: list[tuple[str, str]] = [("A1", "2026-05-01"), ("A2", "2026-05-02"), ("A3", "2026-05-03")]
+    for world, order in ((late, deliveries), (early, deliveries[::-1])):
+        seen: dict[str, str | None] = {}
+        for account, day in order:
+            world.account(account, "张伟", "13912340001", delivered=day)
+            world.resolve()
+            for known, customer in seen.items():
+                assert world.customer("ecommerce.customers", known) == customer
+            seen[account] = world.customer("ecommerce.customers", account)
+
+
+def test_ids_survive_a_model_trained_anew(world: Any) -> None:
+    people(world)
+    world.resolve()
+    before = ids(world)
+    model = world.settings.warehouse / "identity" / "model.json"
+    model.unlink(missing_ok=True)
+    world.connection.execute("update clean.pos_members set birthday = '1990-01-02'")
+    forget(world)
+    world.resolve()
+    assert ids(world) == before
+
+
+def strict(world: Any, monkeypatch: pytest.MonkeyPatch, folder: Path, share: float) -> None:
+    """Let a policy of its own allow this share of changed ids, in worlds of any size."""
+    if not folder.exists():
+        shutil.copytree(world.settings.policy_dir, folder)
+    monkeypatch.setattr(type(world.settings), "policy_dir", property(lambda _: folder))
+    with (folder / "identity_limits.csv").open("a", encoding="utf-8") as file:
+        file.write(f"max_changed_id_share,{share},share,2001-01-01,test\nmin_ids_to_gate,1,ids,2001-01-01,test\n")
+
+
+def merged_world(world: Any) -> dict[tuple[str, str], str | None]:
+    """Resolve, then let new evidence join two of three customers."""
+    people(world)
+    world.resolve()
+    before = ids(world)
+    world.connection.execute("update clean.pos_members set id_card = '110101199003074514' where member_id <> 'M2'")
+    world.connection.execute("update clean.pos_members set name = '张伟' where member_id = 'M3'")
+    return before
+
+
+def test_a_run_that_changes_too_many_ids_is_held_until_someone_accepts_it(
+    world: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    strict(world, monkeypatch, tmp_path / "policy", 0.1)
+    before = merged_world(world)
+    ledger = world.settings.warehouse / "identity"
+    for _ in range(2):
+        report = world.resolve()["customer_xref"]
+        assert (report["held"], report["changed_id_share"]) == (1, round(1 / 3, 6))
+    assert ids(world) != before
+    assert accept_changes(world.connection, ledger, "lin", date(2026, 6, 1), "the shop asked for cards") == 1
+    assert world.resolve()["customer_xref"]["held"] == 0
+    assert world.resolve()["customer_xref"]["id_changes"] == 0
+    with pytest.raises(UserError, match="was not held"):
+        accept_changes(world.connection, ledger, "lin", date(2026, 6, 1), "again")
+
+
+def test_taking_back_what_changed_too_many_ids_leaves_no_trace(
+    world: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    strict(world, monkeypatch, tmp_path / "policy", 0.1)
+    before = merged_world(world)
+    world.resolve()
+    world.connection.execute("update clean.pos_members set id_card = null, name = coalesce(nullif(name, '张伟'), name)")
+    world.connection.execute("update clean.pos_members set name = '李娜' where member_id = 'M3'")
+    world.resolve()
+    assert ids(world) == before
+    assert world.rows("from identity.id_history") == []
+
+
+def test_a_run_within_the_share_is_not_held(world: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    strict(world, monkeypatch, tmp_path / "policy", 0.34)
+    merged_world(world)
+    assert world.resolve()["customer_xref"]["held"] == 0
+
+
+def test_new_customers_are_no_change_of_ids(world: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    strict(world, monkeypatch, tmp_path / "policy", 0.0)
+    people(world)
+    world.resolve()
+    world.member("M9", "赵敏", "13912340009", delivered="2026-05-09")
+    assert world.resolve()["customer_xref"]["held"] == 0
+
+
+def test_a_changed_rule_is_named_in_the_history(world: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    world.member("M1", "张伟", "13912340001")
+    world.account("A1", "张伟", "13912340001")
+    world.resolve()
+    strict(world, monkeypatch, tmp_path / "policy", 1.0)
+    with (tmp_path / "policy" / "blocked_identifiers.csv").open("a", encoding="utf-8") as file:
+        file.write("phone,+8613912340001,yes,2001-01-01,test\n")
+    world.resolve()
+    ((reason,),) = world.rows("select reason from identity.id_history")
+    assert reason.endswith("(rules or model changed since the last run)")
+
+
+def test_a_ledger_that_cannot_be_read_is_named_and_not_replaced(world: Any) -> None:
+    people(world)
+    world.resolve()
+    file = world.settings.warehouse / "identity" / "customer_xref.parquet"
+    file.write_bytes(b"broken")
+    with pytest.raises(UserError, match=r"customer_xref\.parquet.*Restore the file"):
+        world.resolve()
+    assert file.read_bytes() == b"broken"

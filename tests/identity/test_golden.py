@@ -1,12 +1,13 @@
 """The golden record: which value survives."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from orchestration.errors import UserError
 from orchestration.identity import golden
-from orchestration.identity.policy import load_policy
+from orchestration.identity.policy import SurvivorshipRule, load_policy
 
 
 def customer(world: Any) -> dict[str, Any]:
@@ -105,3 +106,60 @@ def test_an_address_in_the_column_of_the_city_is_no_city(world: Any) -> None:
     world.member("M2", "李娜", "13912340002", city="大阪")
     world.resolve()
     assert world.connection.sql("select city from identity.customers order by city").fetchall() == [("大阪",), (None,)]
+
+
+def values(world: Any, field: str) -> list[tuple[Any, ...]]:
+    return world.rows(
+        "select value, survives, decided_by, source, record_key, times from identity.golden_values "
+        f"where field = '{field}' order by survives desc, value"
+    )
+
+
+def test_every_value_says_where_it_comes_from_and_losing_ones_are_kept(world: Any) -> None:
+    world.account("A1", "张伟", "13912340001", unionid="wx", delivered="2026-01-01")
+    world.account("A2", "张伟", "13912340002", unionid="wx", delivered="2026-03-01")
+    world.resolve()
+    source = "ecommerce.customers"
+    assert values(world, "phone") == [
+        ("+8613912340002", True, "most_recent", source, "A2", 1),
+        ("+8613912340001", False, "most_recent", source, "A1", 1),
+    ]
+    assert values(world, "name") == [("张伟", True, "only_value", source, "A2", 2)]
+
+
+def test_the_strategy_that_decided_is_named_value_by_value(world: Any) -> None:
+    world.member("M1", "张伟", "13912340001", birthday="1990-05-06")
+    world.account("A1", "张伟", "13912340001", birthday="1990-06-05")
+    world.account("A2", "张伟", "13912340001", birthday="1990-06-05")
+    world.case("K1", "张总", "13912340001")
+    world.resolve()
+    assert [(v[1], v[2], v[5]) for v in values(world, "birthday")] == [
+        (True, "most_frequent", 2),
+        (False, "most_frequent", 1),
+    ]
+    assert [(v[1], v[2]) for v in values(world, "name")] == [(True, "fullest_name"), (False, "fullest_name")]
+
+
+def test_every_value_of_the_golden_record_has_its_provenance(world: Any) -> None:
+    world.member("M1", "张伟", "13912340001", gender="male", birthday="1990-05-06", city="杭州市")
+    world.account("A1", "张伟", "13912340001", email="zhang@qq.com", city="杭州市")
+    world.resolve()
+    golden_record = customer(world)
+    survivors = dict(world.rows("select field, value from identity.golden_values where survives"))
+    for field in ("name", "gender", "birthday", "phone", "email"):
+        assert survivors[field] == str(golden_record[field])
+
+
+def test_the_longest_value_can_be_a_rule(world: Any) -> None:
+    world.account("A1", "张伟", unionid="wx", email="zhang.wei.hangzhou@qq.com", delivered="2026-01-01")
+    world.account("A2", "张伟", unionid="wx", email="zw@qq.com", delivered="2026-03-01")
+    world.resolve()
+    assert customer(world)["email"] == "zw@qq.com"
+    policy = load_policy(world.settings.policy_dir, world.settings.as_of)
+    rules = tuple(SurvivorshipRule(r.field, ("longest",)) if r.field == "email" else r for r in policy.survivorship)
+    golden.build_customers(world.connection, replace(policy, survivorship=rules))
+    assert customer(world)["email"] == "zhang.wei.hangzhou@qq.com"
+    assert [v[:3] for v in values(world, "email")] == [
+        ("zhang.wei.hangzhou@qq.com", True, "longest"),
+        ("zw@qq.com", False, "longest"),
+    ]

@@ -133,6 +133,10 @@ def test_an_empty_warehouse_gives_empty_tables(world: Any) -> None:
         "unlinked": 0,
         "customers": 0,
         "id_changes": 0,
+        "ids_before": 0,
+        "ids_changed": 0,
+        "changed_id_share": 0.0,
+        "held": 0,
         "seconds": report["customer_xref"]["seconds"],
     }
     assert world.rows("select count(*) from identity.links") == [(0,)]

@@ -39,6 +39,14 @@ create table identity.links as
 select 'pos.members' as left_source, 'M1' as left_record_key, 'call_center.cases' as right_source, 'C1' as right_record_key,
        'phone' as rule, 12.5::double as match_weight, 0.99::double as match_probability, map {'phone': 'exact'} as evidence;
 create table identity.id_history (old_customer_id varchar, new_customer_id varchar, change varchar, changed_on date, reason varchar);
+create table identity.id_redirects as select 'c0' as old_customer_id, 'c1' as customer_id, date '2026-06-20' as changed_on;
+create table identity.id_stability as
+select date '2026-06-30' as as_of, 2 as ids_before, 0 as ids_changed, 0.0 as changed_share, 0.05 as allowed_share, false as held;
+create table identity.decisions as
+select 2 as row_number, 'pos.members' as left_source, 'M1' as left_record_key, 'ecommerce.customers' as right_source,
+       'A1' as right_record_key, 'different' as decision, 'bound' as status;
+create table identity.households as
+select * from (values ('h1', 'c1', ['same_door']), ('h1', 'c2', ['same_door'])) as h(household_id, customer_id, evidence);
 create table identity.review_queue (left_source varchar, left_record_key varchar, right_source varchar,
     right_record_key varchar, match_weight double, match_probability double, agree varchar[], differ varchar[]);
 

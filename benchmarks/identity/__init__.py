@@ -1,0 +1,1 @@
+"""How well and how fast records of one person are found: `python -m benchmarks.identity`."""

@@ -1,0 +1,184 @@
+"""Households: customers who share a home, as a relation of its own. It never joins customers.
+
+What belongs here: which shared addresses, landlines, mobiles and mailboxes make a household. What does not: who
+is one person (`clustering.py`).
+"""
+
+import csv
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from orchestration.errors import UserError
+from orchestration.identity.policy import IdentityPolicy
+
+FILE_NAME = "household_rules.csv"
+
+# What two customers may share, from the records of each; `surname` where all that share it must bear one.
+_KEYS = {
+    "same_door": (
+        "case when source <> 'ecommerce.orders' and room is not null then concat_ws('|', city, address_key) end"
+    ),
+    "same_house": (
+        "case when source <> 'ecommerce.orders' and road is not null and road_number is not null and room is null "
+        "and building is null then concat_ws('|', city, road, road_number) end"
+    ),
+    "same_landline": "case when phone_kind = 'landline' then phone end",
+    "shared_mobile": "case when phone_kind = 'mobile' then phone end",
+    "shared_mailbox": "email",
+}
+
+
+@dataclass(frozen=True)
+class HouseholdRule:
+    """One kind of evidence: at most so many customers may share a value; of one surname where that is needed."""
+
+    name: str
+    max_customers: int
+    needs_surname: bool
+
+
+def load_household_rules(directory: Path, as_of: date) -> tuple[HouseholdRule, ...]:
+    """Read `household_rules.csv` as it is in force on a day; rows switched off are left out.
+
+    Raises:
+        UserError: the file is missing, or a row holds a value that cannot be used; the message names both.
+    """
+    path = directory / FILE_NAME
+    if not path.is_file():
+        raise UserError(f"The policy file {FILE_NAME} is missing from {directory}: restore it from the project.")
+    newest: dict[str, tuple[date, HouseholdRule | None]] = {}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), start=2):
+            where = f"{FILE_NAME} row {number}"
+            name = row.get("household_rule") or ""
+            if name not in _KEYS:
+                raise UserError(f"{where}: household_rule `{name}` is none of {', '.join(_KEYS)}.")
+            for column in ("needs_surname", "enabled"):
+                if row.get(column) not in ("yes", "no"):
+                    raise UserError(f"{where}: {column} `{row.get(column)}` must be yes or no.")
+            try:
+                valid_from, most = date.fromisoformat(row["valid_from"]), int(row["max_customers"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise UserError(
+                    f"{where}: max_customers `{row.get('max_customers')}` must be a whole number and valid_from "
+                    f"`{row.get('valid_from')}` a date (YYYY-MM-DD)."
+                ) from error
+            if valid_from <= as_of and (name not in newest or valid_from >= newest[name][0]):
+                rule = HouseholdRule(name, most, row["needs_surname"] == "yes")
+                newest[name] = (valid_from, rule if row["enabled"] == "yes" else None)
+    return tuple(rule for _, rule in newest.values() if rule is not None)
+
+
+def build_households(
+    connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, rules: tuple[HouseholdRule, ...]
+) -> dict[str, int]:
+    """Write `identity.households`, one row per customer of a household; return counts.
+
+    Columns: `household_id` (made from its oldest customer's id), `customer_id`, `members`, `evidence`
+    (`varchar[]`: the rules by which this customer belongs), no personal data. Reads `identity.records`,
+    `identity.customer_xref`, `clean.phones` and temporary table `blocked_identifiers`.
+    Receivers of parcels count by number only: a parcel may go to a friend's door. Groups that grow over
+    `max_household_members` are no home and are left out.
+    """
+    keys = ", ".join(f"'{r.name}': {_KEYS[r.name]}" for r in rules)
+    connection.execute(
+        """
+        create or replace temp table household_rules (rule varchar, max_customers integer, needs_surname boolean);
+        create or replace temp table household_pairs (customer_id varchar, household varchar, rule varchar)
+        """
+    )
+    if rules:
+        connection.executemany(
+            "insert into household_rules values (?, ?, ?)", [(r.name, r.max_customers, r.needs_surname) for r in rules]
+        )
+        connection.execute(
+            f"""
+            insert into household_pairs
+            with people as (
+                select x.customer_id, r.*, p.kind as phone_kind
+                from identity.records as r
+                inner join identity.customer_xref as x on x.source = r.source and x.record_key = r.record_key
+                left join (
+                    select e164, any_value(kind) as kind from clean.phones where e164 is not null group by e164
+                ) as p on p.e164 = r.phone
+                where x.customer_id is not null
+            ),
+            shared as (
+                select distinct customer_id, surname, unnest(map_entries(map {{{keys}}})) as entry from people
+            ),
+            named as (
+                select
+                    s.customer_id, s.entry.key as rule, s.entry.value as value,
+                    case when k.needs_surname then s.surname end as surname, k.max_customers
+                from shared as s
+                inner join household_rules as k on k.rule = s.entry.key
+                where
+                    s.entry.value is not null
+                    and (not k.needs_surname or s.surname is not null)
+                    and s.entry.value not in (select value from blocked_identifiers)
+            )
+            select distinct customer_id, concat_ws('|', rule, value, surname), rule
+            from named
+            qualify
+                count(distinct customer_id) over (partition by rule, value, surname) >= 2
+                and count(distinct customer_id) over (partition by rule, value) <= max_customers
+            """
+        )
+    rows = connection.execute("select household, customer_id from household_pairs order by all").fetchall()
+    connection.execute("create or replace temp table household_of (customer_id varchar, household varchar)")
+    group_of = _groups(rows)
+    if group_of:
+        connection.execute(
+            "insert into household_of select unnest(?), unnest(?)", [list(group_of), list(group_of.values())]
+        )
+    connection.execute(
+        """
+        create or replace table identity.households as
+        with sized as (
+            select
+                h.customer_id, count(*) over (partition by h.household) as members,
+                first_value(h.customer_id) over (
+                    partition by h.household order by c.first_seen_at, h.customer_id
+                ) as oldest
+            from household_of as h
+            inner join identity.customers as c using (customer_id)
+        )
+        select
+            'H' || substr(s.oldest, 2) as household_id, s.customer_id, s.members::integer as members,
+            list_sort(list(distinct p.rule)) as evidence
+        from sized as s
+        inner join household_pairs as p using (customer_id)
+        where s.members <= $most
+        group by all
+        order by household_id, customer_id
+        """,
+        {"most": int(policy.limit("max_household_members"))},
+    )
+    row = connection.execute(
+        "select count(distinct household_id), count(*), coalesce(max(members), 0), "
+        "(select count(*) from household_of) - count(*) from identity.households"
+    ).fetchone()
+    for table in ("household_rules", "household_pairs", "household_of"):
+        connection.execute(f"drop table {table}")
+    households, members, largest, left_out = row or (0, 0, 0, 0)
+    return {"households": households, "members": members, "largest_household": largest, "in_too_large_groups": left_out}
+
+
+def _groups(rows: list[tuple[str, str]]) -> dict[str, str]:
+    """Give each customer the smallest customer id of those it is connected with over shared values."""
+    root: dict[str, str] = {}
+
+    def find(customer: str) -> str:
+        while root.setdefault(customer, customer) != customer:
+            root[customer] = root[root[customer]]
+            customer = root[customer]
+        return customer
+
+    first_at: dict[str, str] = {}
+    for household, customer in rows:
+        one, other = find(first_at.setdefault(household, customer)), find(customer)
+        root[max(one, other)] = min(one, other)
+    return {customer: find(customer) for customer in root}

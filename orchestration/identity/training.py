@@ -1,0 +1,166 @@
+"""Estimating a model from the records at hand, on purpose: `train` is called by a person and by no refresh.
+
+What belongs here: the shares of non-matches from pairs of a fixed sample, the shares of matches by expectation
+maximisation over the pairs that blocking finds, and the provenance of both. What does not: applying a model
+(`scoring.py`).
+"""
+
+import hashlib
+from datetime import date
+from importlib.metadata import version
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from orchestration.as_of import business_day
+from orchestration.errors import UserError
+from orchestration.identity.comparison import compare_pairs
+from orchestration.identity.deterministic import link_by_identifiers
+from orchestration.identity.policy import IdentityPolicy, load_policy
+from orchestration.identity.records import register_policy
+from orchestration.identity.scoring import COMPARED, Model, default_model, save_model, write_candidates
+from orchestration.settings import Settings
+
+Floats = npt.NDArray[np.float64]
+Shares = dict[str, dict[str, float]]
+
+
+def train(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, on: date) -> Model:
+    """Estimate a model from `subjects`; the same records give the same model.
+
+    u is counted over all pairs of a fixed sample of records. m and the number of matches come from expectation
+    maximisation over the pairs in the blocks, whose levels are counted once; they start from the shipped model. A
+    level keeps at least a tenth and at most ten times its shipped share: what training cannot see, or sees wrong
+    because a block is made of the field, stays with the shipped model.
+
+    Raises:
+        UserError: there are fewer records than `min_records_to_train`.
+    """
+    shipped = default_model(policy)
+    records = write_candidates(connection, policy)
+    least = int(policy.limit("min_records_to_train"))
+    if records < least:
+        raise UserError(
+            f"Training needs {least} person records with something to compare, here are {records}: "
+            "keep the shipped model, or lower min_records_to_train in identity_limits.csv."
+        )
+    u = _bounded(shipped.u, _chance_shares(connection, policy))
+    compare_pairs(connection, policy, "candidate_pairs", "candidate_levels")
+    patterns = connection.execute(
+        f"select {', '.join(COMPARED)}, count(*) from candidate_levels where not contradicted group by all order by all"
+    ).fetchall()
+    m, matches, rounds = _maximise(patterns, shipped, u, records, int(policy.limit("training_rounds")))
+    for table in ("candidate_pairs", "candidate_levels"):
+        connection.execute(f"drop table {table}")
+    pairs_per_record = min(
+        max(matches / records, shipped.pairs_per_record / 10), policy.limit("max_duplicates_per_record")
+    )
+    signature = connection.execute(
+        "select md5(string_agg(md5(concat_ws('|', name_key, birthday, phone, email)), '' order by record_id)) "
+        "from subjects"
+    ).fetchone()
+    provenance: dict[str, Any] = {
+        "trained_on": on.isoformat(),
+        "records": records,
+        "pairs": int(sum(p[-1] for p in patterns)),
+        "expected_matches": round(matches, 1),
+        "rounds": rounds,
+        "records_signature": signature[0] if signature else None,
+        "policy_signature": hashlib.sha256(repr(policy).encode()).hexdigest(),
+        "customer360": version("customer360"),
+        "duckdb": duckdb.__version__,
+    }
+    return Model(round(pairs_per_record, 4), m, u, "trained", provenance)
+
+
+def _chance_shares(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> Shares:
+    """Count how often each level is reached by two records of a fixed sample."""
+    size = int(policy.limit("max_training_records"))
+    connection.execute(
+        f"""
+        create or replace temp table chance_sample as
+        select record_id from subjects where name_key is not null or email is not null or phone is not null
+        order by md5(coalesce(name_key, '') || record_id), record_id limit {size};
+        create or replace temp table chance_pairs as
+        select l.record_id as l, r.record_id as r
+        from chance_sample as l inner join chance_sample as r on l.record_id < r.record_id
+        """
+    )
+    compare_pairs(connection, policy, "chance_pairs", "chance_levels")
+    shares: Shares = {}
+    for comparison in COMPARED:
+        counts = connection.execute(
+            f"select {comparison}, count(*) from chance_levels where {comparison} <> 'unknown' group by 1 order by 1"
+        ).fetchall()
+        total = sum(n for _, n in counts)
+        shares[comparison] = {level: n / total for level, n in counts}
+    for table in ("chance_sample", "chance_pairs", "chance_levels"):
+        connection.execute(f"drop table {table}")
+    return shares
+
+
+def _maximise(
+    patterns: list[tuple[Any, ...]], shipped: Model, u: Shares, records: int, rounds: int
+) -> tuple[Shares, float, int]:
+    """Repeat expectation and maximisation over the counted patterns of levels until they settle.
+
+    Returns the shares of matches, the expected number of matches and the rounds it took.
+    """
+    counts: Floats = np.array([p[-1] for p in patterns], dtype=np.float64)
+    m = {c: dict(levels) for c, levels in shipped.m.items()}
+    matches = shipped.pairs_per_record * records
+    taken = 0
+    for taken in range(1, rounds + 1):  # noqa: B007 - told to the caller
+        prior = min(0.5, 2 * matches / max(records * (records - 1), 1))
+        weight = np.full(len(patterns), np.log(prior / (1 - prior)))
+        for position, comparison in enumerate(COMPARED):
+            of_level = {level: np.log(m[comparison][level] / u[comparison][level]) for level in m[comparison]}
+            weight += np.array([of_level.get(p[position], 0.0) for p in patterns])
+        probability: Floats = counts / (1 + np.exp(-np.clip(weight, -60, 60)))
+        learned: Shares = {}
+        for position, comparison in enumerate(COMPARED):
+            seen: dict[str, float] = {}
+            for pattern, share in zip(patterns, probability, strict=True):
+                if pattern[position] in m[comparison]:
+                    seen[pattern[position]] = seen.get(pattern[position], 0.0) + float(share)
+            total = sum(seen.values())
+            learned[comparison] = {level: n / total for level, n in seen.items()} if total > 0 else {}
+        found = float(probability.sum())
+        settled = abs(found - matches) < 0.0005 * max(matches, 1.0)
+        m, matches = _bounded(shipped.m, learned), found
+        if settled:
+            break
+    return m, matches, taken
+
+
+def _bounded(shipped: Shares, learned: Shares) -> Shares:
+    """Keep learned shares within a factor of ten of the shipped ones, and let each comparison sum to one."""
+    bounded: Shares = {}
+    for comparison, levels in shipped.items():
+        seen = learned.get(comparison, {})
+        kept = {
+            level: min(max(seen.get(level, share), share / 10), share * 10, 0.99999) if seen else share
+            for level, share in levels.items()
+        }
+        total = sum(kept.values())
+        bounded[comparison] = {level: round(value / total, 9) for level, value in kept.items()}
+    return bounded
+
+
+def train_model(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Model:
+    """Train on `identity.records` as they stand and save the model; the next refresh applies it.
+
+    The model lies in `<warehouse>/identity/model.json`, beside the ledger of ids, and outlives the working database.
+
+    Raises:
+        UserError: there are too few records.
+    """
+    as_of = business_day(settings)
+    policy = load_policy(settings.policy_dir, as_of)
+    register_policy(connection, policy)
+    link_by_identifiers(connection, policy)
+    model = train(connection, policy, as_of)
+    save_model(model, settings.warehouse / "identity" / "model.json")
+    return model

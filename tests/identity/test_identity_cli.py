@@ -1,0 +1,100 @@
+"""The commands on identity: a reviewer's day at the terminal; no value of a person is printed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from orchestration.cli import app
+from orchestration.errors import UserError
+from orchestration.identity.decisions import decisions_file, read_decisions
+
+
+@pytest.fixture
+def run(world: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Run a command on a warehouse with a case that may mean either of two members; returns what it prints."""
+    world.member("M1", "张伟", "13912340001")
+    world.member("M2", "张丽", "13912340001")
+    world.account("A1", "张伟", "13912340001", email="zhang@qq.com")
+    world.case("K1", "张总", "13912340001")
+    world.store()
+    monkeypatch.setenv("C360_WAREHOUSE", str(world.settings.warehouse))
+    monkeypatch.setenv("C360_AS_OF", "2026-06-01")
+    monkeypatch.setenv("USER", "lin")
+    monkeypatch.setattr("orchestration.identity_cli.out.width", 400, raising=False)
+
+    def call(*arguments: str) -> str:
+        result = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "400"})
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        for value in ("张伟", "13912340001", "zhang@qq.com"):
+            assert value not in result.output
+        return result.output
+
+    return call
+
+
+def test_an_open_pair_is_listed_decided_bound_and_revoked(run: Callable[..., str], world: Any) -> None:
+    assert "several people possible" in run("review", "list")
+    assert "K1" in run("review", "list")
+    run("review", "decide", "K1", "pos.members:M2", "same", "--why", "said her name", "--by", "chen")
+    (written,) = read_decisions(decisions_file(world.settings.warehouse))
+    assert (written.verdict, written.decided_by, written.why) == ("same", "chen", "said her name")
+    world.store()
+    assert world.customer("call_center.cases", "K1") == world.customer("pos.members", "M2")
+    assert "bound" in run("review", "list", "--decided")
+    run("review", "revoke", "K1", "M2", "--by", "lin")
+    world.store()
+    assert world.customer("call_center.cases", "K1") is None
+
+
+def test_a_spreadsheet_takes_the_open_pairs_out_and_the_decisions_back(
+    run: Callable[..., str], world: Any, tmp_path: Path
+) -> None:
+    sheet = tmp_path / "pairs.csv"
+    run("review", "list", "--export", str(sheet))
+    lines = sheet.read_text(encoding="utf-8-sig").splitlines()
+    filled = [line.replace(",,,,,", ",different,lin,2026/6/2,called,", 1) if "K1" in line else line for line in lines]
+    sheet.write_text("\n".join(filled) + "\n", encoding="utf-8-sig")
+    assert "2 decisions taken in" in run("review", "import", str(sheet))
+    assert "0 decisions taken in" in run("review", "import", str(sheet))
+    assert {d.verdict for d in read_decisions(decisions_file(world.settings.warehouse))} == {"different"}
+
+
+def test_explain_tells_why_in_words(run: Callable[..., str]) -> None:
+    told = run("explain", "M1", "A1")
+    assert told.startswith("SAME")
+    assert "name agrees: speaks for one person" in told
+    assert "phone_same_name" in run("explain", "M1")
+    assert "REVIEW" in run("explain", "K1", "M1")
+
+
+def test_unmerge_writes_decisions(run: Callable[..., str], world: Any) -> None:
+    customer = world.customer("pos.members", "M1")
+    assert "1 decisions written" in run("unmerge", customer, "ecommerce.customers:A1", "--why", "father and son")
+    world.store()
+    assert world.customer("pos.members", "M1") != world.customer("ecommerce.customers", "A1")
+
+
+def test_status_and_diff_say_what_changes(run: Callable[..., str], world: Any) -> None:
+    assert "False" in run("identity", "status")
+    assert "net revenue moved" in run("identity", "diff", "--policy", str(world.settings.policy_dir))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("review", "decide", "K1", "M2", "perhaps", "--why", "x"), "`perhaps` is no decision"),
+        (("review", "decide", "K9", "M2", "same", "--why", "x"), "No record is named `K9`"),
+        (("review", "revoke", "K1", "M2"), "`K1` is in no decision"),
+        (("review", "import", "nowhere.csv"), "There is no file nowhere.csv"),
+        (("identity", "accept", "--why", "x"), "was not held"),
+        (("identity", "diff"), "Nothing to compare"),
+    ],
+)
+def test_faults_say_what_to_do(run: Callable[..., str], arguments: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        run(*arguments)
