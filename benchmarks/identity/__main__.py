@@ -71,7 +71,8 @@ def main() -> None:
         for row in rows:
             if row.set_name == found.name:
                 _say(_line(row))
-    _write(rows, wanted.results)
+        # After every set: what was measured stays when a long run is broken off.
+        _write(rows, wanted.results)
     if wanted.room is None:
         shutil.rmtree(room, ignore_errors=True)
 
