@@ -13,7 +13,7 @@ LINT_WAREHOUSE ?= .lint/warehouse
 # uv when it is on the path, else one of our own, made from pip below.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 
-.PHONY: help install demo test test-slow lint types models docs dev clean
+.PHONY: help install demo bench-identity test test-slow lint types models docs dev clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ types: install ## mypy
 
 models: install ## build and unit-test the models on the warehouse of .env, without a warning
 	$(C360) dbt build --warn-error --show-all-deprecations
+
+bench-identity: install ## identity resolution against its rivals, side by side (needs the package index)
+	$(VENV)/bin/python -m benchmarks.identity
 
 docs: install ## dbt's documentation site, into <warehouse>/dbt
 	$(C360) dbt docs generate
