@@ -15,11 +15,14 @@ from orchestration.errors import UserError
 DECLARATION = "warehouse_policies.yml"
 
 
-def check_policy_files(policy_dir: Path) -> None:
+def check_policy_files(policy_dir: Path) -> list[str]:
     """Read every declared policy table and try each value as the type of its column.
 
     Args:
         policy_dir: The folder of the CSV files and of `warehouse_policies.yml`.
+
+    Returns:
+        The names of the tables that were checked.
 
     Raises:
         UserError: a file is absent, lacks a declared column, has one that is not declared, or holds a value that
@@ -29,6 +32,7 @@ def check_policy_files(policy_dir: Path) -> None:
     with duckdb.connect() as con:
         for seed in declared:
             _check(con, policy_dir / f"{seed['name']}.csv", seed["config"]["column_types"])
+    return [seed["name"] for seed in declared]
 
 
 def _check(con: duckdb.DuckDBPyConnection, path: Path, types: dict[str, str]) -> None:

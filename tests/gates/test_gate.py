@@ -98,6 +98,7 @@ def test_the_gate_leaves_the_database_free_for_the_next_step(settings: Settings)
     check(settings, "raw")
     with duckdb.connect(str(settings.database)) as con:
         con.execute("create table quality.next_step as select 1 as one")
+        assert con.execute("select one from quality.next_step").fetchall() == [(1,)]
 
 
 def test_a_warehouse_that_another_process_holds_is_named_as_such(settings: Settings):

@@ -15,7 +15,8 @@ def policies(tmp_path: Path) -> Path:
 
 
 def test_the_policies_of_the_project_are_sound(policies: Path) -> None:
-    check_policy_files(policies)
+    checked = check_policy_files(policies)
+    assert {"tier_schemes", "lifecycle_rules", "evaluation_windows", "rfm_segments", "age_bands"} <= set(checked)
 
 
 @pytest.mark.parametrize(
