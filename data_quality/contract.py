@@ -128,11 +128,6 @@ class Contract(BaseModel):
         return f"{self.source}_{self.dataset}"
 
     @property
-    def record_source(self) -> str:
-        """Name of this dataset in the identity tables, e.g. `pos.sales`."""
-        return f"{self.source}.{self.dataset}"
-
-    @property
     def required(self) -> list[str]:
         """Columns without which a row is quarantined (the key included)."""
         return [n for n, c in self.columns.items() if c.required or n in self.key]

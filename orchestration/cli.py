@@ -12,7 +12,7 @@ import time
 import warnings
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 from zoneinfo import ZoneInfo
 
 import typer
@@ -23,6 +23,9 @@ from rich.table import Table
 from orchestration import identity_cli
 from orchestration.errors import UserError, machine_fault, machine_fault_behind
 from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from orchestration.plan import RefreshPlan
 
 GATE_FAILED = 3
 USER_FAULT = 2
@@ -86,11 +89,11 @@ def refresh(
         return
     if plan.new_dates:
         out.print(f"New deliveries: {len(plan.new_dates)} ({plan.new_dates[0]} to {plan.new_dates[-1]})")
-    _run_refresh(settings)
+    _run_refresh(settings, plan)
     _print_published(settings)
 
 
-def _run_refresh(settings: Settings) -> None:
+def _run_refresh(settings: Settings, plan: "RefreshPlan") -> None:
     """Run the job with a progress bar; leave with the documented status when a step fails."""
     started = time.monotonic()
     with Progress(
@@ -106,7 +109,7 @@ def _run_refresh(settings: Settings) -> None:
                 err.print(f"{done:>4} of {total} {seconds:7.1f} s  {step.step}", highlight=False, markup=False)
 
         try:
-            run_refresh(settings, on_step)
+            run_refresh(settings, plan, on_step)
         except RefreshFailedError as failed:
             bar.stop()
             for step in failed.failures:

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
-from orchestration.plan import RefreshPlan, fallback_partition, plan_refresh
+from orchestration.plan import RefreshPlan, fallback_partition
 from orchestration.settings import Settings
 from orchestration.warehouse.runner import prepare_manifest
 
@@ -188,21 +188,22 @@ class RefreshFailedError(Exception):
         self.user_error = bool(failures) and all(f.user_error for f in failures)
 
 
-def run_refresh(settings: Settings, on_step: Callable[[StepEnd, int, int], None]) -> None:
+def run_refresh(settings: Settings, plan: RefreshPlan, on_step: Callable[[StepEnd, int, int], None]) -> None:
     """Run the nightly job in this process and record it where the Dagster UI finds it.
 
-    `on_step` gets each step as it ends, how many have ended, and how many there are.
+    `plan` says which deliveries are new; `on_step` gets each step as it ends, how many have ended, and how many
+    there are.
 
     Raises:
         RefreshFailedError: a step failed.
-        UserError: the landing folder is not there, or another process holds the warehouse.
+        UserError: a policy table is wrong, or dbt cannot read the models.
     """
     prepare_manifest(settings)
     from orchestration.definitions import defs  # imports this module
 
     runs = [
         (defs.resolve_job_def(ingest_deliveries.name if run.only_raw else nightly_refresh.name), run)
-        for run in refresh_runs(settings, plan_refresh(settings))
+        for run in refresh_runs(settings, plan)
     ]
     total = sum(len(job.nodes) for job, _ in runs)
     ended: list[StepEnd] = []

@@ -226,10 +226,6 @@ class NameParser:
 
     # ------------------------------------------------------------------ writing
 
-    def simplify(self, text: str) -> str:
-        """Traditional and variant characters to the standard simplified ones."""
-        return text.translate(self._simplified)
-
     def _read(self, character: str) -> str:
         """Reading of one character in a given name, without tone; '' where there is none."""
         reading = self._readings.get(character)

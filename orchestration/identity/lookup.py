@@ -1,11 +1,8 @@
-"""Finding one customer by id, number, mailbox or name, and what identity knows of it.
+"""Finding customers by id, number, mailbox or name.
 
-What belongs here: reading the identity tables for a person at the terminal. What does not: purchases and
-segments (`marts`), and any change.
+What belongs here: which customers a text names. What does not: what is shown of them
+(`orchestration/customer_view.py`), and why records are one (`explain.py`).
 """
-
-from dataclasses import dataclass
-from typing import Any
 
 import duckdb
 
@@ -45,16 +42,6 @@ limit $limit
 """
 
 
-@dataclass(frozen=True)
-class CustomerView:
-    """One customer: golden record, records with the rule that linked them, links, and id changes."""
-
-    customer: dict[str, Any]
-    records: list[dict[str, Any]]
-    links: list[dict[str, Any]]
-    id_changes: list[dict[str, Any]]
-
-
 def find_customers(connection: duckdb.DuckDBPyConnection, text: str, limit: int = 20) -> list[str]:
     """Return customer ids that `text` names, best first: id (also a merged one), source key, number, mailbox, name."""
     text = text.strip()
@@ -83,50 +70,3 @@ def current_id(connection: duckdb.DuckDBPyConnection, customer_id: str) -> str |
         raise UserError(f"No customer has or had the id {customer_id}: look for it by number or name.")
     found: str | None = row[0]
     return found
-
-
-def customer_view(connection: duckdb.DuckDBPyConnection, customer_id: str) -> CustomerView:
-    """Return what identity knows of one customer; values are unmasked, for a terminal only.
-
-    Raises:
-        UserError: there is no such customer now.
-    """
-    customers = _dicts(connection, "select * from identity.customers where customer_id = $id", customer_id)
-    if not customers:
-        raise UserError(f"There is no customer {customer_id}: look for it by number or name, or run `c360 refresh`.")
-    records = _dicts(
-        connection,
-        """
-        select
-            x.source, x.record_key, x.matched_by, x.confidence, x.since, r.name, r.phone, r.email, r.birthday, r.city,
-            r.first_seen_at, r.occurrences, r.inferred
-        from identity.customer_xref as x
-        inner join identity.records as r on r.source = x.source and r.record_key = x.record_key
-        where x.customer_id = $id
-        order by r.record_id
-        """,
-        customer_id,
-    )
-    links = _dicts(
-        connection,
-        """
-        select k.*
-        from identity.links as k
-        inner join identity.customer_xref as x on x.source = k.left_source and x.record_key = k.left_record_key
-        where x.customer_id = $id
-        order by k.match_probability desc, k.left_record_key, k.right_record_key
-        """,
-        customer_id,
-    )
-    changes = _dicts(
-        connection,
-        "select * from identity.id_history where $id in (old_customer_id, new_customer_id) order by changed_on",
-        customer_id,
-    )
-    return CustomerView(customers[0], records, links, changes)
-
-
-def _dicts(connection: duckdb.DuckDBPyConnection, query: str, customer_id: str) -> list[dict[str, Any]]:
-    result = connection.execute(query, {"id": customer_id})
-    names = [d[0] for d in result.description or []]
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

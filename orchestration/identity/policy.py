@@ -19,7 +19,6 @@ class BlockingRule:
     name: str
     key_sql: str
     max_block_size: int
-    trains: bool
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def load_policy(directory: Path, as_of: date) -> IdentityPolicy:
         limits=limits,
         confidences={r["rule"]: _number(r, "confidence") for r in rules if _on(r)},
         blocking_rules=tuple(
-            BlockingRule(r["blocking_rule"], r["key_sql"], int(_number(r, "max_block_size")), r["trains"] == "yes")
+            BlockingRule(r["blocking_rule"], r["key_sql"], int(_number(r, "max_block_size")))
             for r in blocking
             if _on(r)
         ),

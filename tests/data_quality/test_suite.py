@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from data_quality.suite import load_suites
+from data_quality.suite import Suite, load_suites
 
 SOUND = {
     "stage": "raw",
@@ -24,10 +24,10 @@ SOUND = {
 }
 
 
-def load(folder: Path, file_name: str = "raw", **changes: object) -> None:
+def load(folder: Path, file_name: str = "raw", **changes: object) -> dict[str, Suite]:
     expectation = {**SOUND["expectations"][0], **changes}
     (folder / f"{file_name}.yml").write_text(yaml.safe_dump({**SOUND, "expectations": [expectation]}), encoding="utf-8")
-    load_suites(folder)
+    return load_suites(folder)
 
 
 def test_the_projects_suites_are_sound_and_cover_every_stage():
@@ -39,7 +39,8 @@ def test_the_projects_suites_are_sound_and_cover_every_stage():
 
 
 def test_a_sound_suite_loads(tmp_path):
-    load(tmp_path)
+    loaded = load(tmp_path)
+    assert [e.name for e in loaded["raw"].expectations] == [SOUND["expectations"][0]["name"]]
 
 
 @pytest.mark.parametrize(

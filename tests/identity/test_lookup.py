@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.errors import UserError
-from orchestration.identity.lookup import customer_view, find_customers
+from orchestration.identity.lookup import find_customers
 
 
 @pytest.fixture
@@ -38,16 +37,3 @@ def test_a_name_finds_every_namesake(known: Any) -> None:
 @pytest.mark.parametrize("text", ["", "  ", "赵六", "'; drop table identity.customers; --", "%"])
 def test_what_nobody_has_finds_nobody(known: Any, text: str) -> None:
     assert find_customers(known.connection, text) == []
-
-
-def test_the_view_shows_records_and_why_they_are_one(known: Any) -> None:
-    view = customer_view(known.connection, known.customer("pos.members", "M1"))
-    assert view.customer["name"] == "张伟"
-    assert {r["record_key"] for r in view.records} == {"M1", "A1"}
-    assert [link["rule"] for link in view.links] == ["phone_same_name"]
-    assert view.id_changes == []
-
-
-def test_an_unknown_customer_is_an_error_that_says_what_to_do(known: Any) -> None:
-    with pytest.raises(UserError, match="no customer C0"):
-        customer_view(known.connection, "C0")
