@@ -10,14 +10,15 @@ from datetime import date
 from pathlib import Path
 
 from orchestration.errors import UserError
+from orchestration.identity.blocking_keys import KEYS
 
 
 @dataclass(frozen=True)
 class BlockingRule:
-    """A key that two records must share to be compared; `key_sql` is an expression over `identity.records`."""
+    """What two records must share to be compared: the `keys` together, by their names in `blocking_keys.KEYS`."""
 
     name: str
-    key_sql: str
+    keys: tuple[str, ...]
     max_block_size: int
 
 
@@ -90,9 +91,7 @@ def load_policy(directory: Path, as_of: date) -> IdentityPolicy:
         limits=limits,
         confidences={r["rule"]: _number(r, "confidence") for r in rules if _on(r)},
         blocking_rules=tuple(
-            BlockingRule(r["blocking_rule"], r["key_sql"], int(_number(r, "max_block_size")))
-            for r in blocking
-            if _on(r)
+            BlockingRule(r["blocking_rule"], _keys(r), int(_number(r, "max_block_size"))) for r in blocking if _on(r)
         ),
         levels=tuple(ComparisonLevel(r["comparison"], r["level"], _number(r, "m"), _number(r, "u")) for r in levels),
         blocked=tuple((r["kind"], r["value"]) for r in blocked if _on(r)),
@@ -129,6 +128,16 @@ def _number(row: dict[str, str], column: str) -> float:
         return float(row[column])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{row['_line']}: {column} `{row.get(column)}` is not a number.") from error
+
+
+def _keys(row: dict[str, str]) -> tuple[str, ...]:
+    keys = tuple(key.strip() for key in (row.get("keys") or "").split("+"))
+    unknown = [key for key in keys if key not in KEYS]
+    if unknown:
+        raise UserError(
+            f"{row['_line']}: keys names `{unknown[0]}`, which is no key: join by + some of {', '.join(sorted(KEYS))}."
+        )
+    return keys
 
 
 def _on(row: dict[str, str]) -> bool:

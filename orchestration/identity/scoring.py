@@ -18,6 +18,7 @@ import duckdb
 
 from orchestration.database import identifier
 from orchestration.errors import UserError
+from orchestration.identity.blocking_keys import joined
 from orchestration.identity.comparison import compare_pairs
 from orchestration.identity.policy import IdentityPolicy
 
@@ -155,24 +156,18 @@ def write_candidates(connection: duckdb.DuckDBPyConnection, policy: IdentityPoli
     A block larger than its rule allows is left out. Returns the number of records worth scoring.
     """
     keys = {rule.name: identifier("block_" + rule.name) for rule in policy.blocking_rules}
-    expressions = ", ".join(f"({r.key_sql})::varchar as {keys[r.name]}" for r in policy.blocking_rules)
-    try:
-        connection.execute(
-            f"""
-            create or replace temp table scoring_keys as
-            select record_id{", " if expressions else ""}{expressions}
-            from subjects
-            where
-                name_key is not null or email is not null
-                or (name_kind = 'latin' and coalesce(surname, given_name) is not null)
-                or (birthday is not null and coalesce(phone, road, surname) is not null)
-            """
-        )
-    except (duckdb.BinderException, duckdb.ParserException) as error:
-        raise UserError(
-            f"blocking_rules.csv holds a key_sql that cannot be used: {str(error).splitlines()[0]}. "
-            "It may name columns of identity.records only."
-        ) from error
+    expressions = "".join(f", {joined(r.keys)} as {keys[r.name]}" for r in policy.blocking_rules)
+    connection.execute(
+        f"""
+        create or replace temp table scoring_keys as
+        select record_id{expressions}
+        from subjects
+        where
+            name_key is not null or email is not null
+            or (name_kind = 'latin' and coalesce(surname, given_name) is not null)
+            or (birthday is not null and coalesce(phone, road, surname) is not null)
+        """
+    )
     connection.execute("create or replace temp table candidate_pairs (l integer, r integer)")
     pairs = " union ".join(
         f"""

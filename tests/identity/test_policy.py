@@ -42,6 +42,9 @@ def test_a_rule_can_be_switched_off_from_a_day(folder: Path) -> None:
         ("identity_limits.csv", "max_people_per_phone,3,names,1.1.2026,x", "valid_from `1.1.2026` is not a date"),
         ("identity_limits.csv", "max_people_per_phone,3,names,2026-01-01,", "no value for why"),
         ("identity_rules.csv", "email,0.9,maybe,2026-01-01,x", "enabled `maybe` must be yes or no"),
+        ("blocking_rules.csv", "mine,phone + shoe_size,9,yes,2026-01-01,x", "keys names `shoe_size`, which is no key"),
+        ("blocking_rules.csv", "mine,,9,yes,2026-01-01,x", "keys names ``, which is no key"),
+        ("blocking_rules.csv", "mine,left(phone; 3),9,yes,2026-01-01,x", r"keys names `left\(phone; 3\)`"),
     ],
 )
 def test_a_mistake_names_file_line_and_value(folder: Path, file: str, line: str, message: str) -> None:
