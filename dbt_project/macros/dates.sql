@@ -52,6 +52,11 @@
     cast(date_diff('second', {{ earlier }}, {{ later }}) / 60.0 as decimal(18, 2))
 {%- endmacro %}
 
+{#- The same, empty where the second moment is before the first: a clock that runs back measures nothing. -#}
+{% macro minutes_forward(earlier, later) -%}
+    case when {{ later }} >= {{ earlier }} then {{ minutes_between(earlier, later) }} end
+{%- endmacro %}
+
 {#- One row per month end from the month of `first_day` to that of `last_day`, as column `month_end`. -#}
 {% macro month_ends(first_day, last_day, relation) -%}
     {{ return(adapter.dispatch('month_ends')(first_day, last_day, relation)) }}
@@ -75,4 +80,36 @@
         )) as month_start
         from {{ relation }}
     ) as months
+{%- endmacro %}
+
+{#- One row per day from `first_day` to `last_day` of the one row of `relation`, as column `day`; none if either is empty. -#}
+{% macro days_from_to(first_day, last_day, relation) -%}
+    {{ return(adapter.dispatch('days_from_to')(first_day, last_day, relation)) }}
+{%- endmacro %}
+
+{% macro default__days_from_to(first_day, last_day, relation) -%}
+    select explode(sequence({{ first_day }}, {{ last_day }}, interval 1 day)) as day
+    from {{ relation }}
+{%- endmacro %}
+
+{% macro duckdb__days_from_to(first_day, last_day, relation) -%}
+    select cast(unnest(generate_series(
+        cast({{ first_day }} as timestamp),
+        cast({{ last_day }} as timestamp),
+        interval 1 day
+    )) as date) as day
+    from {{ relation }}
+{%- endmacro %}
+
+{#- Day of the week: 1 is Monday, 7 is Sunday. -#}
+{% macro weekday_of(day) -%}
+    {{ return(adapter.dispatch('weekday_of')(day)) }}
+{%- endmacro %}
+
+{% macro default__weekday_of(day) -%}
+    weekday({{ day }}) + 1
+{%- endmacro %}
+
+{% macro duckdb__weekday_of(day) -%}
+    isodow({{ day }})
 {%- endmacro %}

@@ -27,28 +27,45 @@ cases as (
     where cases.opened_at < as_of.as_of_end
 ),
 
+spans as (
+    select * from {{ ref('int_working_spans') }}
+),
+
 clocked as (
     select
-        case_id,
-        customer_id,
-        opened_at,
-        first_response_at,
-        resolved_at,
-        channel,
-        direction,
-        case_type,
-        topic,
-        need,
-        handled_by,
-        agent_id,
+        cases.case_id,
+        cases.customer_id,
+        cases.opened_at,
+        cases.first_response_at,
+        cases.resolved_at,
+        cases.channel,
+        cases.direction,
+        cases.case_type,
+        cases.topic,
+        cases.need,
+        cases.handled_by,
+        cases.agent_id,
         -- The agent's word counts; without one, a time of resolution says it is solved.
         case
-            when coalesce(is_resolved_later, false) then false
-            else coalesce(is_resolved, resolved_at is not null)
+            when coalesce(cases.is_resolved_later, false) then false
+            else coalesce(cases.is_resolved, cases.resolved_at is not null)
         end as is_resolved,
-        {{ minutes_between('opened_at', 'first_response_at') }} as first_response_minutes,
-        {{ minutes_between('opened_at', 'resolved_at') }} as resolution_minutes
+        {{ minutes_forward('cases.opened_at', 'cases.first_response_at') }} as first_response_minutes,
+        {{ minutes_forward('cases.first_response_at', 'cases.resolved_at') }} as handling_minutes,
+        {{ minutes_forward('cases.opened_at', 'cases.resolved_at') }} as resolution_minutes,
+        {{ working_minutes('cases.opened_at', 'cases.first_response_at', 'opened', 'responded') }}
+            as first_response_minutes_working,
+        {{ working_minutes('cases.first_response_at', 'cases.resolved_at', 'responded', 'resolved') }}
+            as handling_minutes_working,
+        {{ working_minutes('cases.opened_at', 'cases.resolved_at', 'opened', 'resolved') }}
+            as resolution_minutes_working
     from cases
+    left join spans as opened
+        on {{ in_span('cases.opened_at', 'opened') }}
+    left join spans as responded
+        on {{ in_span('cases.first_response_at', 'responded') }}
+    left join spans as resolved
+        on {{ in_span('cases.resolved_at', 'resolved') }}
 ),
 
 judged as (

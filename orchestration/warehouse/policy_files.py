@@ -13,13 +13,15 @@ from orchestration.database import identifier, literal
 from orchestration.errors import UserError
 
 DECLARATION = "warehouse_policies.yml"
+REFERENCES = "warehouse_references.yml"
 
 
-def check_policy_files(policy_dir: Path) -> list[str]:
+def check_policy_files(policy_dir: Path, declaration: str = DECLARATION) -> list[str]:
     """Read every declared policy table and try each value as the type of its column.
 
     Args:
-        policy_dir: The folder of the CSV files and of `warehouse_policies.yml`.
+        policy_dir: The folder of the CSV files and of the declaration.
+        declaration: `warehouse_policies.yml`, or `warehouse_references.yml` for the folder of reference tables.
 
     Returns:
         The names of the tables that were checked.
@@ -28,14 +30,14 @@ def check_policy_files(policy_dir: Path) -> list[str]:
         UserError: a file is absent, lacks a declared column, has one that is not declared, or holds a value that
             is not of its type; the message names file, row (the header is row 1), column and value.
     """
-    declared = yaml.safe_load((policy_dir / DECLARATION).read_text(encoding="utf-8"))["seeds"]
+    declared = yaml.safe_load((policy_dir / declaration).read_text(encoding="utf-8"))["seeds"]
     with duckdb.connect() as con:
         for seed in declared:
-            _check(con, policy_dir / f"{seed['name']}.csv", seed["config"]["column_types"])
+            _check(con, policy_dir / f"{seed['name']}.csv", seed["config"]["column_types"], declaration)
     return [seed["name"] for seed in declared]
 
 
-def _check(con: duckdb.DuckDBPyConnection, path: Path, types: dict[str, str]) -> None:
+def _check(con: duckdb.DuckDBPyConnection, path: Path, types: dict[str, str], declaration: str) -> None:
     if not path.is_file():
         raise UserError(f"The policy table {path} is missing: restore it from the repository.")
     try:
@@ -50,7 +52,7 @@ def _check(con: duckdb.DuckDBPyConnection, path: Path, types: dict[str, str]) ->
     if missing or unknown:
         raise UserError(
             f"The policy table {path} has the columns {', '.join(columns)}; missing: {', '.join(missing) or 'none'}, "
-            f"not known: {', '.join(unknown) or 'none'}. The columns are declared in {DECLARATION}."
+            f"not known: {', '.join(unknown) or 'none'}. The columns are declared in {declaration}."
         )
     for column, type_name in types.items():
         name = identifier(column)

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from orchestration.errors import UserError
 from orchestration.settings import Settings
-from orchestration.warehouse.policy_files import check_policy_files
+from orchestration.warehouse.policy_files import REFERENCES, check_policy_files
+from orchestration.warehouse.working_time_files import check_working_time_files
 
 PROJECT_DIR_NAME = "dbt_project"
 _MANIFEST_INPUTS = (
@@ -119,6 +120,8 @@ def prepare_manifest(settings: Settings) -> Path:
         UserError: a policy table is wrong, or dbt cannot parse the project; the message holds dbt's own.
     """
     check_policy_files(settings.policy_dir)
+    check_policy_files(settings.reference_dir, REFERENCES)
+    check_working_time_files(settings.policy_dir, settings.reference_dir)
     manifest = manifest_path(settings)
     stamp = manifest.with_suffix(".stamp")
     fingerprint = _fingerprint(settings.root)
