@@ -1,7 +1,6 @@
 """The business day at whose end everything is evaluated."""
 
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from orchestration.settings import Settings
@@ -9,10 +8,11 @@ from orchestration.settings import Settings
 _PARTITION_PREFIX = "delivery_date="
 
 
-def raw_delivery_dates(raw_dir: Path) -> list[date]:
-    """Delivery dates that raw holds, oldest first, over all sources and datasets."""
-    folders = raw_dir.glob(f"*/*/{_PARTITION_PREFIX}*")
-    return sorted({date.fromisoformat(folder.name.removeprefix(_PARTITION_PREFIX)) for folder in folders})
+def raw_delivery_dates(settings: Settings) -> list[date]:
+    """Delivery dates that raw holds and that count, oldest first, over all sources and datasets."""
+    folders = settings.raw_dir.glob(f"*/*/{_PARTITION_PREFIX}*")
+    days = {date.fromisoformat(folder.name.removeprefix(_PARTITION_PREFIX)) for folder in folders}
+    return sorted(day for day in days if settings.is_known(day))
 
 
 def business_day(settings: Settings) -> date:
@@ -23,7 +23,7 @@ def business_day(settings: Settings) -> date:
     """
     if settings.as_of:
         return settings.as_of
-    delivered = raw_delivery_dates(settings.raw_dir)
+    delivered = raw_delivery_dates(settings)
     if delivered:
         return delivered[-1]
     return datetime.now(ZoneInfo(settings.timezone)).date() - timedelta(days=1)

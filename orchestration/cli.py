@@ -63,9 +63,15 @@ def _fail(error: UserError) -> NoReturn:
     sys.exit(USER_FAULT)
 
 
-def _settings(landing: Path | None = None, warehouse: Path | None = None, as_of: date | None = None) -> Settings:
+def _settings(
+    landing: Path | None = None,
+    warehouse: Path | None = None,
+    as_of: date | None = None,
+    known_on: date | None = None,
+) -> Settings:
     """Settings with the options of the command line put into the environment, where every step reads them."""
-    for variable, value in {"C360_LANDING": landing, "C360_WAREHOUSE": warehouse, "C360_AS_OF": as_of}.items():
+    options = {"LANDING": landing, "WAREHOUSE": warehouse, "AS_OF": as_of, "KNOWN_ON": known_on}
+    for variable, value in {f"C360_{name}": value for name, value in options.items()}.items():
         if value is not None:
             os.environ[variable] = str(value.resolve() if isinstance(value, Path) else value)
     return Settings()
@@ -78,9 +84,13 @@ def refresh(
     as_of: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Business day to evaluate at its end.")
     ] = None,
+    known_on: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Leave out deliveries after this day: what that night could know."),
+    ] = None,
 ) -> None:
     """Bring the published file up to date: the nightly job, run here."""
-    settings = _settings(landing, warehouse, as_of.date() if as_of else None)
+    settings = _settings(landing, warehouse, as_of.date() if as_of else None, known_on.date() if known_on else None)
     from orchestration.plan import plan_refresh
 
     plan = plan_refresh(settings)

@@ -26,7 +26,7 @@ def input_fingerprint(settings: Settings) -> str:
     manifests stand for the data: they hold each delivered file's own checksum.
     """
     digest = hashlib.sha256(business_day(settings).isoformat().encode())
-    digest.update(settings.timezone.encode())
+    digest.update(f"{settings.timezone} {settings.known_on}".encode())
     for path in sorted(settings.raw_dir.rglob("manifest.json")):
         _add(digest, path, settings.raw_dir)
     # What people decided and accepted is input too; the model is made by a run, and put there by hand to change it.

@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     as_of: date | None = Field(
         default=None, description="Business day to evaluate at its end; default is the newest delivery date."
     )
+    known_on: date | None = Field(
+        default=None, description="Leave out deliveries that came after this day; default is to know all of them."
+    )
     first_delivery: date = Field(default=date(2010, 1, 1), description="First delivery date that can be a partition.")
     threads: int | None = Field(default=None, ge=1, description="DuckDB threads; default is every core.")
     memory_limit: str | None = Field(
@@ -46,6 +49,10 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path) -> Path:
         """Make paths absolute at once: dbt and Dagster's own processes work in other folders."""
         return path.expanduser().resolve()
+
+    def is_known(self, delivered: date) -> bool:
+        """Say whether a delivery of this date counts, given `known_on`."""
+        return self.known_on is None or delivered <= self.known_on
 
     @property
     def root(self) -> Path:

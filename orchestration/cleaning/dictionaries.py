@@ -123,14 +123,17 @@ def _build(
     fingerprint: str,
 ) -> int:
     """Read the values that are new, drop those that are gone, keep the rest."""
-    columns = [f.name for f in fields(row_type)]
+    # Every part of a value is text but for the shares, which are numbers.
+    columns = {f.name: pa.float64() if f.type == float | None else pa.string() for f in fields(row_type)}
     con.execute(
         "create table if not exists clean.dictionary_versions (dictionary varchar primary key, version varchar)"
     )
     known = con.execute("select version from clean.dictionary_versions where dictionary = ?", [table]).fetchone()
     if known is None or known[0] != fingerprint or not table_exists(con, "clean", table):
         con.execute(
-            f"create or replace table clean.{table} (value varchar, {', '.join(f'{c} varchar' for c in columns)})"
+            f"create or replace table clean.{table} (value varchar, "
+            + ", ".join(f"{c} {'double' if pa.types.is_floating(t) else 'varchar'}" for c, t in columns.items())
+            + ")"
         )
     con.execute(f"create or replace temp table delivered_values as {_delivered(con, column_type)}")
     con.execute(f"delete from clean.{table} where value not in (select value from delivered_values)")
@@ -139,12 +142,12 @@ def _build(
     ).to_arrow_table()["value"]
     if len(new):
         parse = parser()
-        schema = pa.schema([(c, pa.string()) for c in ["value", *columns]])
+        schema = pa.schema([("value", pa.string()), *columns.items()])
         for start in range(0, len(new), BATCH):
             values = new[start : start + BATCH].to_pylist()
             read = [parse(v) for v in values]
             arrays = [pa.array(values, pa.string())]
-            arrays += [pa.array([getattr(r, c) for r in read], pa.string()) for c in columns]
+            arrays += [pa.array([getattr(r, c) for r in read], t) for c, t in columns.items()]
             batch = pa.Table.from_arrays(arrays, schema=schema)
             con.register("read_values", batch)
             con.execute(f"insert into clean.{table} select * from read_values")

@@ -9,6 +9,7 @@ say: a rank gives no gender, a masked or bare surname gives no comparison key.
 """
 
 import html
+import math
 import re
 import unicodedata
 from dataclasses import dataclass, replace
@@ -78,6 +79,9 @@ class Affix(NamedTuple):
 class ParsedName:
     """A name read; the columns of `clean.names` after `value`.
 
+    `gender_evidence` is what the writing says (女士, 哥, a remark such as （女）) and `gender_strength` the share of
+    people so addressed of whom it is right; a rank says nothing. `given_name_gender` is what the characters of the
+    given name suggest and `given_name_gender_share` its posterior: statistics, said by nobody, kept apart.
     `kind` is full, surname_only, masked, nickname, company, latin or empty. `name_key` (simplified, casefolded) is
     None unless surname and given name are both known or the name is a whole minority name; `pinyin_key` (no tones)
     and `initials` go with it, surname first in every script. `rule` says what was changed, None when nothing was.
@@ -88,6 +92,9 @@ class ParsedName:
     honorific: str | None = None
     honorific_class: str | None = None
     gender_evidence: str | None = None
+    gender_strength: float | None = None
+    given_name_gender: str | None = None
+    given_name_gender_share: float | None = None
     kind: str = "empty"
     name_key: str | None = None
     pinyin_key: str | None = None
@@ -211,14 +218,18 @@ class NameParser:
                 self._surname_syllables[reading] = self._surname_syllables.get(reading, 0.0) + frequency
         self._given_syllables: dict[str, float] = {}
         self._given_characters: dict[str, float] = {}
+        counts: dict[str, tuple[float, float]] = {}
         for r in read_rows(reference_dir / "given_name_characters.csv", ["character", "male", "female"]):
             syllable = self._read(r["character"])
-            weight = float(r["male"] or 0) + float(r["female"] or 0)
+            male, female = float(r["male"] or 0), float(r["female"] or 0)
+            weight = male + female
             self._given_characters[r["character"]] = weight
+            counts[r["character"]] = (male, female)
             if syllable:
                 self._given_syllables[syllable] = self._given_syllables.get(syllable, 0.0) + weight
         total = sum(self._given_characters.values())
         self._given_characters = {c: w / total for c, w in self._given_characters.items()}
+        self._gender_weights = _gender_weights(counts)
         total = sum(self._given_syllables.values())
         self._given_syllables = {s: w / total for s, w in self._given_syllables.items()}
         surname_total = sum(self._surname_syllables.values())
@@ -407,7 +418,7 @@ class NameParser:
             return ParsedName(rule="no name")
         placeholder = self._placeholder(han)
         if placeholder is not None:
-            return ParsedName(gender_evidence=reading.gender, rule=placeholder)
+            return self._nobody(reading, placeholder)
         reading.text = han
         return self._han(reading)
 
@@ -548,7 +559,7 @@ class NameParser:
                 break
         if text in self._placeholders or (len(text) >= 3 and len(set(text)) == 1 and text[0] != MASK):
             rule = "placeholder" if text in self._placeholders else "repeated character"
-            return ParsedName(gender_evidence=reading.gender, rule=rule)
+            return self._nobody(reading, rule)
         core, found = self._take_honorifics(text)
         core = core.strip("·")
         reading.honorifics = found + reading.honorifics
@@ -963,6 +974,11 @@ class NameParser:
         honorific = min(reading.honorifics, key=lambda h: _HONORIFIC_ORDER.get(h.class_, 9), default=None)
         genders = {h.gender for h in reading.honorifics if h.gender} | ({reading.gender} if reading.gender else set())
         gender = genders.pop() if len(genders) == 1 else None
+        strength = None
+        if gender:
+            said = {h.class_ for h in reading.honorifics if h.gender} | ({"remark"} if reading.gender else set())
+            strength = max(self._thresholds[f"{words}_gender_strength"] for words in said)
+        name_gender, share = self._given_name_gender(given_name) if kind == "full" and given_name else (None, None)
         if reading.honorifics:
             reading.changes.append("honorific")
         return ParsedName(
@@ -971,6 +987,9 @@ class NameParser:
             honorific=honorific.canonical if honorific else None,
             honorific_class=honorific.class_ if honorific else None,
             gender_evidence=gender,
+            gender_strength=strength,
+            given_name_gender=name_gender,
+            given_name_gender_share=share,
             kind=kind,
             name_key=name_key,
             pinyin_key=pinyin_key,
@@ -987,8 +1006,28 @@ class NameParser:
             rule=", ".join(dict.fromkeys(reading.changes)) or None,
         )
 
+    def _nobody(self, reading: _Reading, rule: str) -> ParsedName:
+        """A placeholder beside which a remark may still tell the gender."""
+        strength = self._thresholds["remark_gender_strength"] if reading.gender else None
+        return ParsedName(gender_evidence=reading.gender, gender_strength=strength, rule=rule)
+
+    def _given_name_gender(self, given_name: str) -> tuple[str | None, float | None]:
+        """Gender that the characters of a given name suggest, and its posterior; None where they suggest little.
+
+        Naive Bayes over the counts of `given_name_characters.csv` with even odds to start from, as ngender does.
+        """
+        log_odds = sum(self._gender_weights.get(character, 0.0) for character in given_name)
+        share = 1 / (1 + math.exp(-abs(log_odds)))
+        if share < self._thresholds["given_name_gender_minimum_share"]:
+            return None, None
+        return ("female" if log_odds > 0 else "male"), round(share, 4)
+
 
 _THRESHOLDS = {
+    "gendered_gender_strength",
+    "given_name_gender_minimum_share",
+    "kinship_gender_strength",
+    "remark_gender_strength",
     "double_surname_minimum_frequency",
     "pinyin_word_minimum_weight",
     "romanised_surname_maximum_pinyin_share",
@@ -1011,6 +1050,13 @@ def _read_thresholds(path: Path) -> dict[str, float]:
     if missing:
         raise UserError(f"{path.name} lacks the row {', '.join(sorted(missing))}: restore it from the repository.")
     return thresholds
+
+
+def _gender_weights(counts: dict[str, tuple[float, float]]) -> dict[str, float]:
+    """Log odds for a woman of each character: log (share of women's characters / share of men's), one added to each."""
+    males = sum(male + 1 for male, _ in counts.values())
+    females = sum(female + 1 for _, female in counts.values())
+    return {c: math.log((female + 1) / females) - math.log((male + 1) / males) for c, (male, female) in counts.items()}
 
 
 def _words(text: str) -> list[str]:

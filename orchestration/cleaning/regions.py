@@ -146,16 +146,6 @@ class Divisions:
             city = province
         return Place(province, city, district), rest
 
-    def province_of(self, text: str) -> str | None:
-        """Official name of a province written alone (广东, 广东省, 内蒙)."""
-        place, _ = self.find(text.replace(" ", ""))
-        return place.province
-
-    def city_of(self, text: str) -> str | None:
-        """Official name of a city written alone, with or without province and suffix (深圳, 广东省深圳市)."""
-        place, _ = self.find(text.replace(" ", ""))
-        return place.city
-
 
 @cache
 def default_divisions() -> Divisions:

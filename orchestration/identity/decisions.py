@@ -9,7 +9,7 @@ import csv
 import io
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -120,6 +120,17 @@ def read_decisions(path: Path) -> tuple[Decision, ...]:
         _decision(f"{path.name} row {number}", number, row)
         for number, row in enumerate(rows, start=2)
         if _value(row, "decision")
+    )
+
+
+def known_by(decisions: Sequence[Decision], day: date | None) -> tuple[Decision, ...]:
+    """The decisions as they stood at the end of a day: later ones are not taken yet, later revocations neither."""
+    if day is None:
+        return tuple(decisions)
+    return tuple(
+        replace(d, revoked_by=None, revoked_on=None) if d.revoked_on and d.revoked_on > day else d
+        for d in decisions
+        if d.decided_on <= day
     )
 
 

@@ -14,7 +14,7 @@ from orchestration.as_of import business_day
 from orchestration.errors import UserError
 from orchestration.identity.clustering import cluster_records
 from orchestration.identity.customer_ids import assign_customer_ids, rules_signature
-from orchestration.identity.decisions import bind, decisions_file, read_decisions
+from orchestration.identity.decisions import bind, decisions_file, known_by, read_decisions
 from orchestration.identity.deterministic import link_by_identifiers
 from orchestration.identity.golden import build_customers
 from orchestration.identity.households import build_households, load_household_rules
@@ -36,7 +36,7 @@ def make_records(connection: duckdb.DuckDBPyConnection, settings: Settings) -> R
 def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Report:
     """Write `identity.links`, `identity.clusters` and `identity.review_queue`; report links by rule."""
     policy = _policy(connection, settings)
-    decisions = read_decisions(decisions_file(settings.warehouse))
+    decisions = known_by(read_decisions(decisions_file(settings.warehouse)), settings.known_on)
 
     def work() -> Report:
         bonds = bind(connection, decisions)

@@ -73,6 +73,8 @@ class Landing:
 def discover(settings: Settings) -> list[LandingFile]:
     """List the delivered files, by path; those without a home carry their problem.
 
+    Files of deliveries after `known_on` are not there yet, as far as this run is concerned.
+
     Raises:
         UserError: the landing zone is absent, is not a folder, or may not be listed, or a contract file is not valid.
     """
@@ -108,6 +110,7 @@ class _Walk:
         self.earliest = settings.first_delivery
         # A source ahead of the business time zone may put tomorrow's date on tonight's folder.
         self.latest = datetime.now(ZoneInfo(settings.timezone)).date() + timedelta(days=1)
+        self.is_known = settings.is_known
         self.datasets: dict[str, list[str]] = {source: [] for source in SOURCES}
         try:
             contracts = load_contracts(settings.contracts_dir)
@@ -169,6 +172,8 @@ class _Walk:
             problem = self._place_problem(parts, source, delivered, dataset, found_format)
         if delivered is not None and not self.earliest <= delivered <= self.latest:
             delivered = None
+        if delivered is not None and not self.is_known(delivered):
+            return
         self.files.append(
             LandingFile(
                 path=path,

@@ -206,15 +206,11 @@ def unplaced_dir(settings: Settings) -> Path:
 
 
 def manifests(settings: Settings) -> Iterator[tuple[str | None, str | None, str | None, Manifest]]:
-    """Every manifest with its source, dataset and delivery date; the unplaced files come last, without."""
+    """Every manifest that counts (`known_on`) with source, dataset and delivery date; unplaced files come last."""
     for folder in sorted(settings.raw_dir.glob("*/*/delivery_date=*")):
-        if not folder.name.startswith("."):
-            yield (
-                folder.parent.parent.name,
-                folder.parent.name,
-                folder.name.removeprefix("delivery_date="),
-                read_manifest(folder),
-            )
+        delivered = folder.name.removeprefix("delivery_date=")
+        if settings.is_known(date.fromisoformat(delivered)):
+            yield folder.parent.parent.name, folder.parent.name, delivered, read_manifest(folder)
     yield None, None, None, read_manifest(unplaced_dir(settings))
 
 
@@ -285,4 +281,5 @@ def _view_query(con: duckdb.DuckDBPyConnection, settings: Settings, contract: Co
         f"{identifier(name) if name in stored else f'null::{kind}'} as {identifier(name)}"
         for name, kind in declared.items()
     )
-    return f"select {columns} from {source}"
+    known = f" where _delivery_date <= {literal(str(settings.known_on))}" if settings.known_on else ""
+    return f"select {columns} from {source}{known}"

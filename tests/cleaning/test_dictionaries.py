@@ -9,8 +9,9 @@ from orchestration.cleaning import dictionaries, names, wordlists
 from orchestration.settings import Settings
 
 COLUMNS = {
-    "names": "value surname given_name honorific honorific_class gender_evidence kind name_key pinyin_key initials "
-    "display_name masked_name salutation rule",
+    "names": "value surname given_name honorific honorific_class gender_evidence gender_strength "
+    "given_name_gender given_name_gender_share kind name_key pinyin_key initials display_name "
+    "masked_name salutation rule",
     "phones": "value e164 kind national masked_phone region rule",
     "emails": "value email local_part domain masked_email rule",
     "addresses": "value province city district road number building unit room address_key rule",

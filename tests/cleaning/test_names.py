@@ -98,6 +98,38 @@ def test_the_display_form_of_every_case_reads_as_itself(written: str) -> None:
         assert (again.display_name, again.name_key) == (parsed.display_name, parsed.name_key)
 
 
+@pytest.mark.parametrize(
+    ("written", "gender", "stronger_than"),
+    [
+        ("张先生", "male", 0.98),
+        ("王芳女士", "female", 0.98),
+        ("李姐", "female", 0.9),
+        ("张伟（女）", "female", 0.9),
+        ("张总", None, None),
+        ("王芳经理", None, None),
+        ("先生/女士", None, None),
+    ],
+)
+def test_what_is_written_tells_a_gender_with_its_strength(
+    written: str, gender: str | None, stronger_than: float | None
+) -> None:
+    parsed = parse(written)
+    assert parsed.gender_evidence == gender
+    assert (parsed.gender_strength is None) == (gender is None)
+    if stronger_than is not None:
+        assert parsed.gender_strength is not None
+        assert parsed.gender_strength > stronger_than
+
+
+@pytest.mark.parametrize(
+    ("written", "gender"), [("王芳", "female"), ("张建军", "male"), ("刘洋", None), ("张总", None)]
+)
+def test_characters_of_a_given_name_only_suggest_a_gender(written: str, gender: str | None) -> None:
+    parsed = parse(written)
+    assert (parsed.given_name_gender, parsed.gender_evidence) == (gender, None)
+    assert (parsed.given_name_gender_share or 1) >= 0.8
+
+
 def test_han_and_pinyin_of_one_name_share_the_pinyin_key() -> None:
     for han, latin in [
         ("张伟", "ZHANG Wei"),

@@ -1,6 +1,6 @@
 import pytest
 
-from orchestration.cleaning.regions import Place, default_divisions, find
+from orchestration.cleaning.regions import Place, find
 
 
 @pytest.mark.parametrize(
@@ -22,9 +22,8 @@ def test_a_place_is_completed_only_where_the_text_decides_it(text: str, place: P
     assert find(text) == place
 
 
-def test_province_and_city_written_alone_get_their_official_names() -> None:
-    divisions = default_divisions()
-    assert divisions.province_of("广西") == "广西壮族自治区"
-    assert divisions.city_of("深圳") == "深圳市"
-    assert divisions.city_of("延边州") == "延边朝鲜族自治州"
-    assert divisions.city_of("广东") is None
+def test_a_province_or_city_written_alone_gets_its_official_name() -> None:
+    assert find("广西").province == "广西壮族自治区"
+    assert find("深圳").city == "深圳市"
+    assert find("延边州").city == "延边朝鲜族自治州"
+    assert find("广东").city is None

@@ -1,5 +1,6 @@
 """Decisions of people bind every later run, also over others, and faults in them are named."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from orchestration.identity.decisions import (
     append_decisions,
     decisions_file,
     judge,
+    known_by,
     read_decisions,
     revoke,
 )
@@ -43,6 +45,15 @@ def customer(world: Any, text: str) -> str | None:
 
 def statuses(world: Any) -> list[str]:
     return [s for (s,) in world.rows("select status from identity.decisions order by row_number")]
+
+
+def test_what_was_decided_later_was_not_known_then() -> None:
+    early, late = decision("M1", "A1", "same", day=1), decision("M1", "A2", "same", day=9)
+    taken_back = replace(early, revoked_by="lin", revoked_on=date(2026, 5, 9))
+    assert known_by([early, late], date(2026, 5, 8)) == (early,)
+    assert known_by([taken_back], date(2026, 5, 8)) == (early,)
+    assert known_by([taken_back, late], date(2026, 5, 9)) == (taken_back, late)
+    assert known_by([taken_back, late], None) == (taken_back, late)
 
 
 def test_same_joins_what_nothing_else_joins(world: Any) -> None:

@@ -10,10 +10,12 @@ import duckdb
 import pytest
 
 from data_quality.contract import Contract, load_contracts
+from orchestration.as_of import raw_delivery_dates
 from orchestration.database import connect
 from orchestration.errors import UserError, WarehouseBusyError
 from orchestration.ingestion import ingest, raw_store
 from orchestration.ingestion.ingest import has_new_unplaced_files, ingest_partition, new_delivery_dates, record_unplaced
+from orchestration.settings import Settings
 
 Deliver = Callable[..., Path]
 DAY = date(2025, 3, 14)
@@ -44,6 +46,23 @@ def test_raw_has_the_columns_of_the_architecture(deliver: Deliver, raw: Any) -> 
     assert raw.query("select ticket_id, _file, _line, _delivery_date from raw.pos_sales") == [
         ("T1", "pos/2025-03-14/sales.csv", 2, DAY)
     ]
+
+
+def test_deliveries_after_known_on_are_neither_taken_in_nor_shown(
+    deliver: Deliver, raw: Any, settings: Settings
+) -> None:
+    deliver("sales.csv", sales("T1"), day="2025-03-14")
+    deliver("sales.csv", sales("T2"), day="2025-03-15")
+    days = [date(2025, 3, 14), date(2025, 3, 15)]
+    that_night = settings.model_copy(update={"known_on": days[0]})
+    assert new_delivery_dates(that_night) == days[:1]
+    for day in days:
+        raw.ingest(day=day)
+    assert raw_delivery_dates(settings) == days
+    assert raw_delivery_dates(that_night) == days[:1]
+    raw.settings = that_night
+    assert raw.query("select ticket_id from raw.pos_sales") == [("T1",)]
+    assert raw.query("select delivery_date from raw.files") == [(days[0],)]
 
 
 def test_a_dataset_that_never_came_is_an_empty_view_with_the_same_columns(deliver: Deliver, raw: Any) -> None:
