@@ -255,6 +255,7 @@ def dbt(context: typer.Context, warehouse: WarehouseOption = None) -> None:
 
     with RunLock(settings):
         settings.temp_dir.mkdir(parents=True, exist_ok=True)
+        runner.write_rules(settings)
         command = runner.command_line(settings, context.args)
         environment = runner.merged(os.environ, runner.environment(settings))
         sys.exit(subprocess.run(command, env=environment, check=False).returncode)  # noqa: S603 - the user's own dbt

@@ -59,6 +59,7 @@ def dbt_models(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Itera
     target = runner.target_dir(settings)
     target.mkdir(parents=True, exist_ok=True)
     settings.temp_dir.mkdir(parents=True, exist_ok=True)
+    runner.write_rules(settings)
     folder = str(runner.project_dir(settings))
     with _exported(runner.environment(settings)):
         dbt = DbtCliResource(

@@ -15,9 +15,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from orchestration.database import connect
 from orchestration.errors import UserError
 from orchestration.settings import Settings
 from orchestration.warehouse.policy_files import REFERENCES, check_policy_files
+from orchestration.warehouse.rule_tables import read_rules, write_rule_steps
 from orchestration.warehouse.working_time_files import check_working_time_files
 
 PROJECT_DIR_NAME = "dbt_project"
@@ -122,6 +124,7 @@ def prepare_manifest(settings: Settings) -> Path:
     check_policy_files(settings.policy_dir)
     check_policy_files(settings.reference_dir, REFERENCES)
     check_working_time_files(settings.policy_dir, settings.reference_dir)
+    read_rules(settings.policy_dir, settings.root / "models")
     manifest = manifest_path(settings)
     stamp = manifest.with_suffix(".stamp")
     fingerprint = _fingerprint(settings.root)
@@ -136,6 +139,20 @@ def prepare_manifest(settings: Settings) -> Path:
         written.write_text(fingerprint, encoding="utf-8")
         written.replace(stamp)
     return manifest
+
+
+def write_rules(settings: Settings) -> int:
+    """Check the rules of the policy tables and write their steps into the working database, before dbt reads them.
+
+    Returns:
+        The number of steps.
+
+    Raises:
+        UserError: a rule is wrong, or the database cannot be written.
+    """
+    rules = read_rules(settings.policy_dir, settings.root / "models")
+    with connect(settings) as con:
+        return write_rule_steps(con, rules)
 
 
 def _parse(settings: Settings, target: Path) -> None:

@@ -22,6 +22,7 @@ def dbt_build() -> Build:
     def build(world: World, as_of: date | None, *, unit_tests: bool = False) -> str:
         settings = Settings(warehouse=world.warehouse)
         settings.temp_dir.mkdir(exist_ok=True)
+        runner.write_rules(settings)
         folder = str(runner.project_dir(settings))
         target = str(runner.target_dir(settings))
         command = [runner.dbt_executable(), "--no-use-colors"]
