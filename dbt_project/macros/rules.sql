@@ -168,3 +168,16 @@
         {%- endfor %}
     ], lambda outcome: outcome is not null) as varchar[])
 {%- endmacro %}
+
+{#- One row per entry of a list column; rows whose list is empty fall out. -#}
+{% macro each_of(list) -%}
+    {{ return(adapter.dispatch('each_of')(list)) }}
+{%- endmacro %}
+
+{% macro default__each_of(list) -%}
+    explode({{ list }})
+{%- endmacro %}
+
+{% macro duckdb__each_of(list) -%}
+    unnest({{ list }})
+{%- endmacro %}

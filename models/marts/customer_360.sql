@@ -1,3 +1,9 @@
+-- depends_on: {{ ref('tag_rules') }}
+{%- set tag_rules = policy_rule_steps('tag_rules', name='tag') %}
+{%- set tags = [] %}
+{%- for tag in tag_rules | map(attribute='rule') | unique %}
+    {%- do tags.append({'text': tag, 'condition': rule_holds(tag_rules, tag, 'profiles.as_of', 'profiles')}) %}
+{%- endfor %}
 with
 
 customers as (
@@ -91,7 +97,7 @@ bands as (
     group by aged.customer_id
 ),
 
-final as (
+profiles as (
     select
         customers.customer_id,
         customers.masked_name as display_name,
@@ -161,6 +167,13 @@ final as (
     left join service on customers.customer_id = service.customer_id
     left join seen on customers.customer_id = seen.customer_id
     left join bands on customers.customer_id = bands.customer_id
+),
+
+final as (
+    select
+        *,
+        {{ list_where(tags) }} as tags
+    from profiles
 )
 
 select * from final

@@ -20,7 +20,7 @@ hold, whatever the comparison, and `not` turns that around: `nps_last < 7` leave
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -92,18 +92,27 @@ def column_kind(data_type: str) -> str | None:
     return _KINDS_OF_TYPE.get(bare)
 
 
-def parse_rule(text: str, columns: Mapping[str, str]) -> list[Step]:
+@dataclass(frozen=True)
+class Column:
+    """A column that rules may name: its dbt `data_type`, and the only texts it can hold where they are known."""
+
+    data_type: str
+    values: Collection[str] | None = None
+
+
+def parse_rule(text: str, columns: Mapping[str, Column]) -> list[Step]:
     """Parse a rule and check it against the columns it may name.
 
     Args:
         text: The rule as a person wrote it.
-        columns: Column name to dbt `data_type`, e.g. `{"orders": "integer"}`.
+        columns: What rules may name, e.g. `{"orders": Column("integer")}`.
 
     Returns:
         The steps in postfix order; run on an empty pile they leave exactly one outcome.
 
     Raises:
-        RuleError: the text is not a rule, names no known column, or compares a column with a value of another type.
+        RuleError: the text is not a rule, names no known column, or compares a column with a value of another type, or
+            with one it cannot hold.
     """
     if len(text) > MAX_CHARACTERS:
         raise RuleError(f"the rule is {len(text):,} characters long; at most {MAX_CHARACTERS:,} are read")
@@ -128,7 +137,7 @@ _END = _Token("end", "")
 class _Parser:
     """Recursive descent over the tokens of one rule; every method leaves `self._at` behind what it read."""
 
-    def __init__(self, text: str, columns: Mapping[str, str]) -> None:
+    def __init__(self, text: str, columns: Mapping[str, Column]) -> None:
         self._tokens = _tokens(text)
         self._columns = columns
         self._at = 0
@@ -265,9 +274,9 @@ class _Parser:
             near = get_close_matches(name.lower(), self._columns, n=3)
             hint = f"did you mean {' or '.join(near)}?" if near else "texts stand in quotes: 'gold'."
             raise RuleError(f"{name} is not a column that rules may name; {hint}")
-        kind = column_kind(self._columns[name])
+        kind = column_kind(self._columns[name].data_type)
         if kind is None:
-            raise RuleError(f"{name} is of type {self._columns[name]}, which rules cannot compare")
+            raise RuleError(f"{name} is of type {self._columns[name].data_type}, which rules cannot compare")
         return name, kind
 
     def _value(self, column: str, kind: str) -> str:
@@ -292,6 +301,9 @@ class _Parser:
                 return datetime.strptime(value, "%Y-%m-%d %H:%M:%S").isoformat(" ")  # noqa: DTZ007 - business time
         except ValueError:
             raise RuleError(f"'{value}' is not {_described(kind)} for {column}, such as {_EXAMPLES[kind]}") from None
+        known = self._columns[column].values
+        if known is not None and value not in known:
+            raise RuleError(f"{column} never holds '{value}'; it holds {', '.join(sorted(known))}")
         return value
 
 

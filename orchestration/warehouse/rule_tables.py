@@ -10,15 +10,17 @@ A table of rules is declared beside its types:
       config:
         enabled: true
         column_types: {...}
-        meta: {rules: {name: tag, text: rule, over: customer_360, without: [tags]}}
+        meta: {rules: {name: tag, text: rule, over: customer_360, without: [tags], dictionary: tag_dictionary}}
 
 `name` and `text` are its columns of the rule's name and text, `over` the model whose columns rules may name (those with
-a `data_type` in its yml), `without` the ones of them that are made from the rules themselves.
+a `data_type` in its yml), `without` the ones of them that are made from the rules themselves, `dictionary` a policy
+table that must list the name. A column whose yml says `meta: {values: {table: …, column: …, where: {…}}}` can only be
+compared with a value that stands in that policy table.
 """
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -29,7 +31,7 @@ import yaml
 
 from orchestration.errors import UserError
 from orchestration.warehouse.policy_files import DECLARATION
-from orchestration.warehouse.rule_language import RuleError, Step, parse_rule
+from orchestration.warehouse.rule_language import Column, RuleError, Step, parse_rule
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class DatedRule:
     """One row of a table of rules: what it is called, since when it holds, and what it comes down to."""
 
     policy: str
+    row: int
     rule: str
     valid_from: date
     text: str
@@ -61,15 +64,18 @@ def read_rules(policy_dir: Path, models_dir: Path) -> list[DatedRule]:
     for seed in yaml.safe_load((policy_dir / DECLARATION).read_text(encoding="utf-8"))["seeds"]:
         declared = seed["config"].get("meta", {}).get("rules")
         if declared:
-            columns = model_columns(models_dir, declared["over"])
+            columns = model_columns(policy_dir, models_dir, declared["over"])
             for made in declared.get("without", []):
                 columns.pop(made, None)
-            rules += _rules_of(policy_dir / f"{seed['name']}.csv", declared, columns)
+            found = _rules_of(policy_dir / f"{seed['name']}.csv", declared, columns)
+            if "dictionary" in declared:
+                _check_names(policy_dir, seed["name"], declared, found)
+            rules += found
     return rules
 
 
-def model_columns(models_dir: Path, model: str) -> dict[str, str]:
-    """The columns of a dbt model and their types, as its yml declares them.
+def model_columns(policy_dir: Path, models_dir: Path, model: str) -> dict[str, Column]:
+    """The columns of a dbt model with their types, as its yml declares them, and the values that policy lets them hold.
 
     Raises:
         UserError: no yml of that name describes the model.
@@ -77,10 +83,46 @@ def model_columns(models_dir: Path, model: str) -> dict[str, str]:
     for path in sorted(models_dir.glob(f"**/{model}.yml")):
         for described in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
             if described["name"] == model:
-                return {c["name"]: c["data_type"] for c in described.get("columns", []) if "data_type" in c}
+                return {
+                    column["name"]: Column(column["data_type"], _values(policy_dir, column))
+                    for column in described.get("columns", [])
+                    if "data_type" in column
+                }
     raise UserError(
         f"No {model}.yml under {models_dir} describes the model {model}, whose columns the rules of {DECLARATION} name."
     )
+
+
+def _values(policy_dir: Path, column: Mapping[str, Any]) -> set[str] | None:
+    """The texts that policy lets a column hold; None where its yml names no policy."""
+    values = column.get("config", {}).get("meta", {}).get("values")
+    if values is None:
+        return None
+    where = values.get("where", {})
+    return set(values.get("also", [])) | {
+        line[values["column"]]
+        for _, line in _lines(policy_dir / f"{values['table']}.csv")
+        if all(line[name] == wanted for name, wanted in where.items())
+    }
+
+
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Row number (the header is row 1) and columns of each row, with no blanks around the values."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for row, line in enumerate(csv.DictReader(file), start=2):
+            yield row, {name: (value or "").strip() for name, value in line.items() if isinstance(name, str)}
+
+
+def _check_names(policy_dir: Path, policy: str, declared: Mapping[str, Any], rules: list[DatedRule]) -> None:
+    """Refuse a rule whose name the dictionary does not list."""
+    name = declared["name"]
+    listed = {line[name] for _, line in _lines(policy_dir / f"{declared['dictionary']}.csv")}
+    for rule in rules:
+        if rule.rule not in listed:
+            raise UserError(
+                f"The policy table {policy_dir / policy}.csv, row {rule.row}, column {name}: {rule.rule!r} is not in "
+                f"{declared['dictionary']}.csv. Add it there, or use one of {', '.join(sorted(listed))}."
+            )
 
 
 def write_rule_steps(con: duckdb.DuckDBPyConnection, rules: list[DatedRule]) -> int:
@@ -115,34 +157,33 @@ def write_rule_steps(con: duckdb.DuckDBPyConnection, rules: list[DatedRule]) -> 
     return len(rows)
 
 
-def _rules_of(path: Path, declared: Mapping[str, Any], columns: Mapping[str, str]) -> list[DatedRule]:
+def _rules_of(path: Path, declared: Mapping[str, Any], columns: Mapping[str, Column]) -> list[DatedRule]:
     """The rules of one file."""
     rules: list[DatedRule] = []
     rows_seen: dict[tuple[str, date], int] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for row, line in enumerate(csv.DictReader(file), start=2):
-            name, text = (line.get(declared["name"]) or "").strip(), (line.get(declared["text"]) or "").strip()
-            if not name:
-                raise UserError(f"The policy table {path}, row {row}, has no {declared['name']}: give the rule a name.")
-            try:
-                valid_from = date.fromisoformat((line.get("valid_from") or "").strip())
-            except ValueError:
-                raise UserError(
-                    f"The policy table {path}, row {row}, column valid_from: {line.get('valid_from')!r} is not a date. "
-                    "Write the first day on which the rule holds, such as 2026-01-01."
-                ) from None
-            if (name, valid_from) in rows_seen:
-                raise UserError(
-                    f"The policy table {path}, row {row}: {name} has a rule from {valid_from} on in row "
-                    f"{rows_seen[name, valid_from]} already. Join the two with `or`, or give one a later valid_from."
-                )
-            rows_seen[name, valid_from] = row
-            try:
-                steps = parse_rule(text, columns)
-            except RuleError as error:
-                raise UserError(
-                    f"The policy table {path}, row {row}, column {declared['text']} of {name}: {error}. "
-                    f"Rules compare columns of {declared['over']} with values; docs/rules.md shows how."
-                ) from error
-            rules.append(DatedRule(path.stem, name, valid_from, text, tuple(steps)))
+    for row, line in _lines(path):
+        name, text = line[declared["name"]], line[declared["text"]]
+        if not name:
+            raise UserError(f"The policy table {path}, row {row}, has no {declared['name']}: give the rule a name.")
+        try:
+            valid_from = date.fromisoformat(line["valid_from"])
+        except ValueError:
+            raise UserError(
+                f"The policy table {path}, row {row}, column valid_from: {line['valid_from']!r} is not a date. "
+                "Write the first day on which the rule holds, such as 2026-01-01."
+            ) from None
+        if (name, valid_from) in rows_seen:
+            raise UserError(
+                f"The policy table {path}, row {row}: {name} has a rule from {valid_from} on in row "
+                f"{rows_seen[name, valid_from]} already. Join the two with `or`, or give one a later valid_from."
+            )
+        rows_seen[name, valid_from] = row
+        try:
+            steps = parse_rule(text, columns)
+        except RuleError as error:
+            raise UserError(
+                f"The policy table {path}, row {row}, column {declared['text']} of {name}: {error}. "
+                f"Rules compare columns of {declared['over']} with values; docs/rules.md shows how."
+            ) from error
+        rules.append(DatedRule(path.stem, row, name, valid_from, text, tuple(steps)))
     return rules

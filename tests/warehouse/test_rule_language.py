@@ -5,18 +5,27 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.warehouse.rule_language import MAX_CHARACTERS, MAX_DEPTH, MAX_VALUES, RuleError, Step, parse_rule
+from orchestration.warehouse.rule_language import (
+    MAX_CHARACTERS,
+    MAX_DEPTH,
+    MAX_VALUES,
+    Column,
+    RuleError,
+    Step,
+    parse_rule,
+)
 
 CASES = Path(__file__).parents[1] / "cases"
 COLUMNS = {
-    "orders": "integer",
-    "revenue": "decimal(18,4)",
-    "tier": "varchar",
-    "tags": "varchar[]",
-    "seen_on": "date",
-    "is_member": "boolean",
-    "open_cases": "bigint",
-    "payload": "map(varchar, varchar)",
+    "orders": Column("integer"),
+    "revenue": Column("decimal(18,4)"),
+    "tier": Column("varchar"),
+    "stage": Column("varchar", {"new", "lost"}),
+    "tags": Column("varchar[]"),
+    "seen_on": Column("date"),
+    "is_member": Column("boolean"),
+    "open_cases": Column("bigint"),
+    "payload": Column("map(varchar, varchar)"),
 }
 
 

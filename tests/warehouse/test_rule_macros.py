@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 
 import duckdb
 import pytest
-from dbt_common.clients.jinja import MacroReturn, get_environment
+from dbt_common.clients.jinja import get_environment
+from dbt_common.exceptions.macros import MacroReturn
 
 from orchestration.settings import PROJECT_ROOT
 from orchestration.warehouse.rule_language import parse_rule
@@ -81,7 +82,7 @@ def _cases() -> list[dict[str, str]]:
 @pytest.mark.parametrize("case", _cases(), ids=lambda case: case["rule"])
 def test_a_rule_holds_where_its_words_say(macros: Macros, case: dict[str, str]) -> None:
     condition = macros["rule_holds"](_steps(case["rule"]), "r", "people.as_of", "people")
-    values = [case["tags"].split("|") if case["tags"] else None]
+    values: list[Any] = [case["tags"].split("|") if case["tags"] else None]
     values += [case[name] or None for name in ("orders", "revenue", "tier", "seen_on", "is_member", "open_cases")]
     found = duckdb.execute(
         f"select {condition} from (select $1::varchar[] as tags, $2::integer as orders, $3::decimal(18,4) as revenue, "
