@@ -70,6 +70,15 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- The names of all rules that hold for a row of `relation`, as a list in order of name. -#}
+{% macro rules_that_hold(steps, on_day, relation) -%}
+    {%- set outcomes = [] -%}
+    {%- for rule in steps | map(attribute='rule') | unique | sort -%}
+        {%- do outcomes.append({'text': rule, 'condition': rule_holds(steps, rule, on_day, relation)}) -%}
+    {%- endfor -%}
+    {{ return(list_where(outcomes)) }}
+{%- endmacro %}
+
 {#- The steps of one version of one rule, in postfix order, as one condition. -#}
 {% macro rule_condition(steps, relation) -%}
     {%- set pile = [] -%}

@@ -1,9 +1,5 @@
 -- depends_on: {{ ref('tag_rules') }}
 {%- set tag_rules = policy_rule_steps('tag_rules', name='tag') %}
-{%- set tags = [] %}
-{%- for tag in tag_rules | map(attribute='rule') | unique %}
-    {%- do tags.append({'text': tag, 'condition': rule_holds(tag_rules, tag, 'profiles.as_of', 'profiles')}) %}
-{%- endfor %}
 with
 
 customers as (
@@ -172,7 +168,7 @@ profiles as (
 final as (
     select
         *,
-        {{ list_where(tags) }} as tags
+        {{ rules_that_hold(tag_rules, 'profiles.as_of', 'profiles') }} as tags
     from profiles
 )
 

@@ -359,6 +359,21 @@ def test_every_customer_has_exactly_one_tier_per_scheme(built: World) -> None:
     assert rows == [(scheme, customers, customers) for scheme in ("rfm", "service_class", "spend_tier")]
 
 
+@pytest.mark.parametrize(
+    ("customer", "tags"),
+    [
+        ("diamond_at_50000", ["at_risk", "high_value", "store_only"]),
+        ("at_risk_after_91_days", ["at_risk", "online_only"]),
+        ("of_unknown_age", []),
+        ("returner", ["complaint_open", "newcomer", "promoter", "store_and_online"]),
+    ],
+)
+def test_a_customer_carries_the_tags_whose_rules_hold(built: World, customer: str, tags: list[str]) -> None:
+    assert _profile(built, customer, "tags") == (tags,)
+    listed = built.query(f"select tag from marts.customer_tags where customer_id = '{customer}' order by tag")
+    assert [tag for (tag,) in listed] == tags
+
+
 def test_no_personal_data_reaches_the_marts(built: World) -> None:
     columns = {
         row[0] for row in built.query("select column_name from information_schema.columns where table_schema = 'marts'")
