@@ -113,3 +113,52 @@
     {%- endif -%}
     {{ return(settings) }}
 {%- endmacro %}
+
+{#- Every version of the settings of a policy seed, as a list of mappings `setting`, `valid_from`, `value`, for
+    `setting_on`. Call it at the top of a model, as `policy_rules`. -#}
+{% macro policy_setting_versions(seed) -%}
+    {%- set versions = [] -%}
+    {%- if execute -%}
+        {%- set relation = adapter.get_relation(database=target.database, schema='policy', identifier=seed) -%}
+        {%- if relation is none and flags.WHICH in ['run', 'build'] -%}
+            {{ exceptions.raise_compiler_error("Policy table policy." ~ seed ~ " is missing: run `dbt seed` first.") }}
+        {%- elif relation is not none -%}
+            {%- set query -%}
+                select
+                    setting,
+                    cast(valid_from as varchar(10)) as valid_from,
+                    cast(value as varchar(30)) as value
+                from {{ relation }}
+                order by setting, valid_from
+            {%- endset -%}
+            {%- for row in run_query(query) -%}
+                {%- do versions.append({
+                    'setting': row['setting'],
+                    'valid_from': row['valid_from'],
+                    'value': plain_number(row['value']),
+                }) -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endif -%}
+    {{ return(versions) }}
+{%- endmacro %}
+
+{#- The value of `setting` in force on `on_day` (a column or expression): one number, or a case expression where policy
+    changed it. Days before the first version use the first. -#}
+{% macro setting_on(versions, setting, on_day) -%}
+    {%- set mine = versions | selectattr('setting', 'equalto', setting) | sort(attribute='valid_from', reverse=true) | list -%}
+    {%- if not mine -%}
+        {%- if execute and flags.WHICH in ['run', 'build'] -%}
+            {{ exceptions.raise_compiler_error("No policy row for setting `" ~ setting ~ "`: see seeds/policy.") }}
+        {%- endif -%}
+        0
+    {%- elif mine | length == 1 -%}
+        {{ mine[0]['value'] }}
+    {%- else -%}
+        case
+        {%- for version in mine %}
+            when {{ on_day ~ " >= cast('" ~ version['valid_from'] ~ "' as date)" if not loop.last else 'true' }} then {{ version['value'] }}
+        {%- endfor %}
+        end
+    {%- endif -%}
+{%- endmacro %}

@@ -5,7 +5,7 @@ as_of as (
 ),
 
 evaluation_days as (
-    select evaluated_on from {{ ref('int_evaluation_days') }}
+    select * from {{ ref('int_evaluation_days') }}
 ),
 
 first_evaluation as (
@@ -15,11 +15,18 @@ first_evaluation as (
 frame as (
     select
         as_of.as_of_date,
-        as_of.spend_days,
-        as_of.activity_days,
         first_evaluation.first_evaluated_on
     from as_of
     cross join first_evaluation
+),
+
+-- One set, unless policy changed a window within the history: then each set is counted on its own.
+window_sets as (
+    select distinct
+        window_set,
+        spend_days,
+        activity_days
+    from evaluation_days
 ),
 
 first_purchases as (
@@ -59,8 +66,9 @@ interaction_days as (
 -- What each day adds to a running metric, and what the end of its window takes away again.
 changes as (
     select
-        customer_id,
-        known_from as changed_on,
+        customers.customer_id,
+        window_sets.window_set,
+        customers.known_from as changed_on,
         0 as purchases,
         0 as units_bought,
         0 as net_amount,
@@ -71,24 +79,28 @@ changes as (
         cast(null as date) as purchased_on,
         cast(null as date) as interacted_on
     from customers
-    union all
-    select
-        customer_id,
-        purchased_on as changed_on,
-        purchases,
-        units_bought,
-        net_amount,
-        purchases as window_purchases,
-        net_amount as window_spend,
-        0 as recent_interactions,
-        0 as earlier_interactions,
-        case when purchases > 0 then purchased_on end as purchased_on,
-        cast(null as date) as interacted_on
-    from purchase_days
+    cross join window_sets
     union all
     select
         purchase_days.customer_id,
-        {{ days_after('purchase_days.purchased_on', 'frame.spend_days + 1') }} as changed_on,
+        window_sets.window_set,
+        purchase_days.purchased_on as changed_on,
+        purchase_days.purchases,
+        purchase_days.units_bought,
+        purchase_days.net_amount,
+        purchase_days.purchases as window_purchases,
+        purchase_days.net_amount as window_spend,
+        0 as recent_interactions,
+        0 as earlier_interactions,
+        case when purchase_days.purchases > 0 then purchase_days.purchased_on end as purchased_on,
+        cast(null as date) as interacted_on
+    from purchase_days
+    cross join window_sets
+    union all
+    select
+        purchase_days.customer_id,
+        window_sets.window_set,
+        {{ days_after('purchase_days.purchased_on', 'window_sets.spend_days + 1') }} as changed_on,
         0 as purchases,
         0 as units_bought,
         0 as net_amount,
@@ -99,25 +111,28 @@ changes as (
         cast(null as date) as purchased_on,
         cast(null as date) as interacted_on
     from purchase_days
-    cross join frame
+    cross join window_sets
     union all
     select
-        customer_id,
-        interacted_on as changed_on,
+        interaction_days.customer_id,
+        window_sets.window_set,
+        interaction_days.interacted_on as changed_on,
         0 as purchases,
         0 as units_bought,
         0 as net_amount,
         0 as window_purchases,
         0 as window_spend,
-        interactions as recent_interactions,
+        interaction_days.interactions as recent_interactions,
         0 as earlier_interactions,
         cast(null as date) as purchased_on,
-        interacted_on
+        interaction_days.interacted_on
     from interaction_days
+    cross join window_sets
     union all
     select
         interaction_days.customer_id,
-        {{ days_after('interaction_days.interacted_on', 'frame.activity_days + 1') }} as changed_on,
+        window_sets.window_set,
+        {{ days_after('interaction_days.interacted_on', 'window_sets.activity_days + 1') }} as changed_on,
         0 as purchases,
         0 as units_bought,
         0 as net_amount,
@@ -128,11 +143,12 @@ changes as (
         cast(null as date) as purchased_on,
         cast(null as date) as interacted_on
     from interaction_days
-    cross join frame
+    cross join window_sets
     union all
     select
         interaction_days.customer_id,
-        {{ days_after('interaction_days.interacted_on', '2 * (frame.activity_days + 1)') }} as changed_on,
+        window_sets.window_set,
+        {{ days_after('interaction_days.interacted_on', '2 * (window_sets.activity_days + 1)') }} as changed_on,
         0 as purchases,
         0 as units_bought,
         0 as net_amount,
@@ -143,13 +159,14 @@ changes as (
         cast(null as date) as purchased_on,
         cast(null as date) as interacted_on
     from interaction_days
-    cross join frame
+    cross join window_sets
 ),
 
 -- A change counts from the first day of evaluation on or after it, so a customer has at most one row a month.
 changes_by_evaluation as (
     select
         changes.customer_id,
+        changes.window_set,
         greatest(least(last_day(changes.changed_on), frame.as_of_date), frame.first_evaluated_on) as evaluated_on,
         changes.purchases,
         changes.units_bought,
@@ -173,6 +190,7 @@ changes_by_evaluation as (
 steps as (
     select
         customer_id,
+        window_set,
         evaluated_on,
         sum(purchases) as purchases,
         sum(units_bought) as units_bought,
@@ -187,12 +205,14 @@ steps as (
     from changes_by_evaluation
     group by
         customer_id,
+        window_set,
         evaluated_on
 ),
 
 running as (
     select
         customer_id,
+        window_set,
         evaluated_on,
         month_revenue,
         sum(purchases) over so_far as total_purchases,
@@ -204,10 +224,10 @@ running as (
         sum(earlier_interactions) over so_far as earlier_interactions,
         max(last_purchase_on) over so_far as last_purchase_on,
         max(last_interaction_on) over so_far as last_interaction_on,
-        lead(evaluated_on) over (partition by customer_id order by evaluated_on) as next_step_on
+        lead(evaluated_on) over (partition by customer_id, window_set order by evaluated_on) as next_step_on
     from steps
     window so_far as (
-        partition by customer_id
+        partition by customer_id, window_set
         order by evaluated_on
         rows between unbounded preceding and current row
     )
@@ -221,7 +241,8 @@ spread as (
     from running
     inner join evaluation_days
         on
-            running.evaluated_on <= evaluation_days.evaluated_on
+            running.window_set = evaluation_days.window_set
+            and running.evaluated_on <= evaluation_days.evaluated_on
             and coalesce(running.next_step_on, cast('9999-12-31' as date)) > evaluation_days.evaluated_on
 ),
 

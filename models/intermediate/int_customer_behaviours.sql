@@ -1,0 +1,456 @@
+{#- Measures that are counted over the spend window; each adds on its day and is taken away when the day leaves. -#}
+{%- set measures = [
+    'purchases', 'purchased_amount', 'promoted_purchases', 'new_item_purchases', 'gross_amount', 'returned_amount',
+    'repurchases', 'expected_cycles', 'complaints', 'service_points', 'service_answers', 'contribution_points',
+] %}
+{%- set others = [
+    'recent_purchases', 'purchases_before', 'amount_before', 'categories', 'categories_before', 'cycle_change',
+] %}
+with
+
+as_of as (
+    select * from {{ ref('int_as_of') }}
+),
+
+evaluation_days as (
+    select * from {{ ref('int_evaluation_days') }}
+),
+
+frame as (
+    select
+        as_of.as_of_date,
+        min(evaluation_days.evaluated_on) as first_evaluated_on
+    from as_of
+    cross join evaluation_days
+    group by as_of.as_of_date
+),
+
+window_sets as (
+    select distinct
+        window_set,
+        spend_days,
+        repeat_days
+    from evaluation_days
+),
+
+customers as (
+    select
+        customer_id,
+        coalesce(first_seen_on, cast('1900-01-01' as date)) as known_from
+    from {{ ref('int_customers_known') }}
+),
+
+purchase_gaps as (
+    select
+        *,
+        {{ days_between('lag(purchased_on) over (partition by customer_id order by purchased_on)', 'purchased_on') }}
+            as gap_days
+    from {{ ref('int_purchase_days_aggregated') }}
+    where purchases > 0
+),
+
+-- The habit as it was known on each day of purchase.
+purchase_cycles as (
+    select
+        *,
+        cast({{ median_of('gap_days') }} over so_far as decimal(18, 2)) as cycle_days
+    from purchase_gaps
+    window so_far as (
+        partition by customer_id
+        order by purchased_on
+        rows between unbounded preceding and current row
+    )
+),
+
+cycle_steps as (
+    select
+        customer_id,
+        purchased_on,
+        purchases,
+        purchased_amount,
+        promoted_purchases,
+        new_item_purchases,
+        case when gap_days is not null then 1 else 0 end as repurchases,
+        coalesce(greatest(1, round(gap_days / cycle_days)), 0) as expected_cycles,
+        coalesce(cycle_days, 0)
+        - coalesce(lag(cycle_days) over (partition by customer_id order by purchased_on), 0) as cycle_change
+    from purchase_cycles
+),
+
+service_answers as (
+    select
+        customer_id,
+        cast(responded_at as date) as answered_on,
+        coalesce(nps * 10, 0) + coalesce((csat - 1) * 25, 0) as service_points,
+        case when nps is not null then 1 else 0 end + case when csat is not null then 1 else 0 end as service_answers
+    from {{ ref('int_surveys_resolved') }}
+    where customer_id is not null
+),
+
+facts as (
+    select
+        customer_id,
+        purchased_on as day,
+        purchases,
+        purchased_amount,
+        promoted_purchases,
+        new_item_purchases,
+        0 as gross_amount,
+        0 as returned_amount,
+        repurchases,
+        expected_cycles,
+        0 as complaints,
+        0 as service_points,
+        0 as service_answers,
+        0 as contribution_points,
+        cycle_change,
+        purchased_on
+    from cycle_steps
+    union all
+    select
+        customer_id,
+        purchased_on as day,
+        0 as purchases,
+        0 as purchased_amount,
+        0 as promoted_purchases,
+        0 as new_item_purchases,
+        gross_amount,
+        returned_amount,
+        0 as repurchases,
+        0 as expected_cycles,
+        0 as complaints,
+        0 as service_points,
+        0 as service_answers,
+        0 as contribution_points,
+        0 as cycle_change,
+        cast(null as date) as purchased_on
+    from {{ ref('int_purchase_days_aggregated') }}
+    union all
+    select
+        customer_id,
+        cast(opened_at as date) as day,
+        0 as purchases,
+        0 as purchased_amount,
+        0 as promoted_purchases,
+        0 as new_item_purchases,
+        0 as gross_amount,
+        0 as returned_amount,
+        0 as repurchases,
+        0 as expected_cycles,
+        1 as complaints,
+        0 as service_points,
+        0 as service_answers,
+        0 as contribution_points,
+        0 as cycle_change,
+        cast(null as date) as purchased_on
+    from {{ ref('int_cases_resolved') }}
+    where customer_id is not null and case_type = 'complaint'
+    union all
+    select
+        customer_id,
+        answered_on as day,
+        0 as purchases,
+        0 as purchased_amount,
+        0 as promoted_purchases,
+        0 as new_item_purchases,
+        0 as gross_amount,
+        0 as returned_amount,
+        0 as repurchases,
+        0 as expected_cycles,
+        0 as complaints,
+        service_points,
+        service_answers,
+        0 as contribution_points,
+        0 as cycle_change,
+        cast(null as date) as purchased_on
+    from service_answers
+    union all
+    select
+        customer_id,
+        contributed_on as day,
+        0 as purchases,
+        0 as purchased_amount,
+        0 as promoted_purchases,
+        0 as new_item_purchases,
+        0 as gross_amount,
+        0 as returned_amount,
+        0 as repurchases,
+        0 as expected_cycles,
+        0 as complaints,
+        0 as service_points,
+        0 as service_answers,
+        contribution_points,
+        0 as cycle_change,
+        cast(null as date) as purchased_on
+    from {{ ref('int_contributions_aggregated') }}
+),
+
+category_days as (
+    select
+        customer_id,
+        category,
+        purchased_on
+    from {{ ref('int_purchases_unioned') }}
+    where customer_id is not null and category is not null and net_amount > 0
+    group by
+        customer_id,
+        category,
+        purchased_on
+),
+
+category_gaps as (
+    select
+        customer_id,
+        purchased_on,
+        lag(purchased_on) over (partition by customer_id, category order by purchased_on) as bought_before_on,
+        lead(purchased_on) over (partition by customer_id, category order by purchased_on) as bought_next_on
+    from category_days
+),
+
+-- A category enters the window with the first purchase of a run and leaves it after the last.
+category_runs as (
+    select
+        category_gaps.customer_id,
+        window_sets.window_set,
+        window_sets.spend_days,
+        category_gaps.purchased_on,
+        coalesce(
+            {{ days_between('category_gaps.bought_before_on', 'category_gaps.purchased_on') }} > window_sets.spend_days,
+            true
+        ) as begins,
+        coalesce(
+            {{ days_between('category_gaps.purchased_on', 'category_gaps.bought_next_on') }} > window_sets.spend_days,
+            true
+        ) as ends
+    from category_gaps
+    cross join window_sets
+),
+
+category_changes as (
+    select
+        customer_id,
+        window_set,
+        purchased_on as changed_on,
+        1 as categories,
+        0 as categories_before
+    from category_runs
+    where begins
+    union all
+    select
+        customer_id,
+        window_set,
+        {{ days_after('purchased_on', 'spend_days + 1') }} as changed_on,
+        case when ends then -1 else 0 end as categories,
+        case when begins then 1 else 0 end as categories_before
+    from category_runs
+    where begins or ends
+    union all
+    select
+        customer_id,
+        window_set,
+        {{ days_after('purchased_on', '2 * (spend_days + 1)') }} as changed_on,
+        0 as categories,
+        -1 as categories_before
+    from category_runs
+    where ends
+),
+
+changes as (
+    select
+        customers.customer_id,
+        window_sets.window_set,
+        customers.known_from as changed_on,
+        {%- for measure in measures + others %}
+        0 as {{ measure }},
+        {%- endfor %}
+        cast(null as date) as purchased_on
+    from customers
+    cross join window_sets
+    union all
+    select
+        facts.customer_id,
+        window_sets.window_set,
+        facts.day as changed_on,
+        {%- for measure in measures %}
+        facts.{{ measure }},
+        {%- endfor %}
+        facts.purchases as recent_purchases,
+        0 as purchases_before,
+        0 as amount_before,
+        0 as categories,
+        0 as categories_before,
+        facts.cycle_change,
+        facts.purchased_on
+    from facts
+    cross join window_sets
+    union all
+    select
+        facts.customer_id,
+        window_sets.window_set,
+        {{ days_after('facts.day', 'window_sets.spend_days + 1') }} as changed_on,
+        {%- for measure in measures %}
+        -facts.{{ measure }} as {{ measure }},
+        {%- endfor %}
+        0 as recent_purchases,
+        facts.purchases as purchases_before,
+        facts.purchased_amount as amount_before,
+        0 as categories,
+        0 as categories_before,
+        0 as cycle_change,
+        cast(null as date) as purchased_on
+    from facts
+    cross join window_sets
+    union all
+    select
+        facts.customer_id,
+        window_sets.window_set,
+        {{ days_after('facts.day', '2 * (window_sets.spend_days + 1)') }} as changed_on,
+        {%- for measure in measures %}
+        0 as {{ measure }},
+        {%- endfor %}
+        0 as recent_purchases,
+        -facts.purchases as purchases_before,
+        -facts.purchased_amount as amount_before,
+        0 as categories,
+        0 as categories_before,
+        0 as cycle_change,
+        cast(null as date) as purchased_on
+    from facts
+    cross join window_sets
+    where facts.purchases > 0
+    union all
+    select
+        facts.customer_id,
+        window_sets.window_set,
+        {{ days_after('facts.day', 'window_sets.repeat_days + 1') }} as changed_on,
+        {%- for measure in measures %}
+        0 as {{ measure }},
+        {%- endfor %}
+        -facts.purchases as recent_purchases,
+        0 as purchases_before,
+        0 as amount_before,
+        0 as categories,
+        0 as categories_before,
+        0 as cycle_change,
+        cast(null as date) as purchased_on
+    from facts
+    cross join window_sets
+    where facts.purchases > 0
+    union all
+    select
+        customer_id,
+        window_set,
+        changed_on,
+        {%- for measure in measures %}
+        0 as {{ measure }},
+        {%- endfor %}
+        0 as recent_purchases,
+        0 as purchases_before,
+        0 as amount_before,
+        categories,
+        categories_before,
+        0 as cycle_change,
+        cast(null as date) as purchased_on
+    from category_changes
+),
+
+-- A change counts from the first day of evaluation on or after it, so a customer has at most one row a month.
+steps as (
+    select
+        changes.customer_id,
+        changes.window_set,
+        greatest(least(last_day(changes.changed_on), frame.as_of_date), frame.first_evaluated_on) as evaluated_on,
+        {%- for measure in measures + others %}
+        sum(changes.{{ measure }}) as {{ measure }},
+        {%- endfor %}
+        min(changes.purchased_on) as first_purchase_on,
+        max(changes.purchased_on) as last_purchase_on
+    from changes
+    cross join frame
+    where changes.changed_on <= frame.as_of_date
+    group by
+        changes.customer_id,
+        changes.window_set,
+        greatest(least(last_day(changes.changed_on), frame.as_of_date), frame.first_evaluated_on)
+),
+
+running as (
+    select
+        customer_id,
+        window_set,
+        evaluated_on,
+        {%- for measure in measures + others %}
+        sum({{ measure }}) over so_far as {{ measure }},
+        {%- endfor %}
+        min(first_purchase_on) over so_far as first_purchase_on,
+        max(last_purchase_on) over so_far as last_purchase_on,
+        lead(evaluated_on) over (partition by customer_id, window_set order by evaluated_on) as next_step_on
+    from steps
+    window so_far as (
+        partition by customer_id, window_set
+        order by evaluated_on
+        rows between unbounded preceding and current row
+    )
+),
+
+-- Each state holds on every day of evaluation until the next step.
+spread as (
+    select
+        running.*,
+        evaluation_days.evaluated_on as spread_on,
+        evaluation_days.spend_days,
+        evaluation_days.repeat_days,
+        -- Added up from its changes, so the last sum is the habit now.
+        nullif(running.cycle_change, 0) as cycle_days,
+        {{ days_between('running.last_purchase_on', 'evaluation_days.evaluated_on') }} as days_since_purchase,
+        {{ days_between('running.first_purchase_on', 'evaluation_days.evaluated_on') }} as days_since_first_purchase
+    from running
+    inner join evaluation_days
+        on
+            running.window_set = evaluation_days.window_set
+            and running.evaluated_on <= evaluation_days.evaluated_on
+            and coalesce(running.next_step_on, cast('9999-12-31' as date)) > evaluation_days.evaluated_on
+),
+
+missed as (
+    select
+        *,
+        expected_cycles + coalesce(greatest(1, round(days_since_purchase / cycle_days)) - 1, 0) as cycles_due
+    from spread
+),
+
+behaviours as (
+    select
+        customer_id,
+        spread_on as evaluated_on,
+        cast(cycle_days as decimal(18, 2)) as purchase_cycle_days,
+        {{ days_after('last_purchase_on', 'ceil(cycle_days)') }} as expected_next_purchase_on,
+        cast(repurchases as integer) as cycles_held,
+        cast(case when cycle_days is not null then cycles_due else 0 end as integer) as cycles_due,
+        cast(
+            case when cycle_days is not null then repurchases * 1.0 / nullif(cycles_due, 0) end as decimal(9, 4)
+        ) as repurchase_rate,
+        cast(
+            purchases - case when days_since_first_purchase <= spend_days then 1 else 0 end as integer
+        ) as window_repeat_purchases,
+        cast(
+            recent_purchases - case when days_since_first_purchase <= repeat_days then 1 else 0 end as integer
+        ) as recent_repeat_purchases,
+        cast(promoted_purchases as integer) as promoted_purchases,
+        cast(promoted_purchases * 1.0 / nullif(purchases, 0) as decimal(9, 4)) as promotion_share,
+        cast(new_item_purchases as integer) as new_item_purchases,
+        cast(new_item_purchases * 1.0 / nullif(purchases, 0) as decimal(9, 4)) as new_item_share,
+        cast(returned_amount / nullif(gross_amount, 0) as decimal(18, 4)) as return_share,
+        cast(categories as integer) as window_categories,
+        -- A change needs a year before to compare with.
+        cast(case when purchases_before > 0 then categories - categories_before end as integer) as category_change,
+        cast(
+            purchased_amount / nullif(purchases, 0) - amount_before / nullif(purchases_before, 0) as decimal(18, 4)
+        ) as order_value_change,
+        cast(complaints as integer) as window_complaints,
+        cast(service_points * 1.0 / nullif(service_answers, 0) as decimal(9, 2)) as service_score,
+        cast(contribution_points as decimal(18, 4)) as contribution_points
+    from missed
+)
+
+select * from behaviours
