@@ -1,0 +1,254 @@
+-- depends_on: {{ ref('tier_schemes') }}
+{%- set schemes = official_schemes() %}
+with
+
+days as (
+    select * from {{ ref('int_kpi_days') }}
+),
+
+states as (
+    select * from {{ ref('int_customer_states') }}
+),
+
+orders as (
+    select * from {{ ref('int_orders_aggregated') }}
+),
+
+-- Purchases, contacts and cases of a customer in the order in which they happened.
+moments as (
+    select
+        customer_id,
+        purchased_at as happened_at,
+        order_key,
+        cast(null as timestamp) as touched_at,
+        cast(null as timestamp) as campaign_at,
+        cast(null as timestamp) as case_at
+    from orders
+    where customer_id is not null and is_purchase
+    union all
+    select
+        customer_id,
+        sent_at as happened_at,
+        cast(null as varchar(200)) as order_key,
+        sent_at as touched_at,
+        case when campaign_id is not null then sent_at end as campaign_at,
+        cast(null as timestamp) as case_at
+    from {{ ref('int_outreach_resolved') }}
+    where customer_id is not null and coalesce(arm, 'treatment') <> 'control'
+    union all
+    select
+        customer_id,
+        opened_at as happened_at,
+        cast(null as varchar(200)) as order_key,
+        case when direction = 'outbound' then opened_at end as touched_at,
+        cast(null as timestamp) as campaign_at,
+        opened_at as case_at
+    from {{ ref('int_cases_resolved') }}
+    where customer_id is not null
+),
+
+surrounded as (
+    select
+        customer_id,
+        order_key,
+        row_number() over (
+            partition by customer_id, order_key is null
+            order by happened_at, order_key
+        ) as purchase_number,
+        min(touched_at) over (
+            partition by customer_id
+            order by happened_at
+            range between current row and unbounded following
+        ) as next_touch_at,
+        max(campaign_at) over (
+            partition by customer_id
+            order by happened_at
+            range between unbounded preceding and current row
+        ) as campaign_before_at,
+        max(case_at) over (
+            partition by customer_id
+            order by happened_at
+            range between unbounded preceding and current row
+        ) as case_before_at
+    from moments
+),
+
+judged as (
+    select
+        orders.customer_id,
+        orders.purchased_on,
+        orders.channel,
+        case when orders.source = 'pos' then 0 else orders.net_amount end as online_amount,
+        orders.net_amount,
+        case when orders.is_purchase then orders.net_amount else 0 end as purchase_amount,
+        case when orders.is_purchase then 1 else 0 end as is_purchase,
+        surrounded.purchase_number,
+        case when surrounded.purchase_number = 1 then 1 else 0 end as is_first,
+        case when surrounded.purchase_number > 1 then 1 else 0 end as is_repeat,
+        orders.used_coupon or orders.is_discounted as is_reduced,
+        cast(surrounded.next_touch_at as date) as next_touch_on,
+        cast(surrounded.campaign_before_at as date) as campaign_before_on,
+        cast(surrounded.case_before_at as date) as case_before_on
+    from orders
+    left join surrounded on orders.order_key = surrounded.order_key and orders.customer_id = surrounded.customer_id
+),
+
+-- Day by day, so that the long table is joined by equality.
+purchase_days as (
+    select distinct purchased_on from orders
+),
+
+windows as (
+    select
+        purchase_days.purchased_on,
+        days.*,
+        {{ days_between('purchase_days.purchased_on', 'days.evaluated_on') }} as age_days
+    from purchase_days
+    inner join days
+        on
+            purchase_days.purchased_on <= days.evaluated_on
+            and purchase_days.purchased_on >= {{ days_after(
+                'days.evaluated_on',
+                '-greatest(days.aov_days, days.aov_repeat_vs_first_days, days.promotion_driven_repurchase_days, '
+                ~ 'days.service_driven_repurchase_days, days.online_revenue_share_days, days.store_revenue_share_days)'
+            ) }}
+),
+
+dated as (
+    select
+        judged.*,
+        windows.evaluated_on,
+        windows.age_days,
+        windows.official_scheme,
+        windows.aov_days,
+        windows.aov_repeat_vs_first_days,
+        windows.promotion_driven_repurchase_days,
+        windows.service_driven_repurchase_days,
+        windows.online_revenue_share_days,
+        windows.store_revenue_share_days,
+        judged.is_reduced
+        or coalesce(
+            {{ days_between('judged.campaign_before_on', 'judged.purchased_on') }} <= windows.promotion_days, false
+        ) as is_promoted,
+        coalesce({{ days_between('judged.case_before_on', 'judged.purchased_on') }} <= windows.service_days, false)
+            as is_served
+    from judged
+    inner join windows on judged.purchased_on = windows.purchased_on
+),
+
+placed as (
+    select
+        dated.*,
+        case
+            when dated.customer_id is null then 'unlinked'
+            else coalesce({{ tier_in(schemes, 'dated.official_scheme', 'states') }}, 'unknown')
+        end as tier
+    from dated
+    left join states on dated.customer_id = states.customer_id and dated.evaluated_on = states.evaluated_on
+),
+
+order_cube as (
+    select
+        evaluated_on,
+        tier,
+        channel,
+        sum(case when age_days <= aov_days then purchase_amount else 0 end) as purchase_amount,
+        sum(case when age_days <= aov_days then is_purchase else 0 end) as purchases,
+        sum(case when age_days <= aov_repeat_vs_first_days then is_first * purchase_amount else 0 end) as first_amount,
+        sum(case when age_days <= aov_repeat_vs_first_days then is_first else 0 end) as first_purchases,
+        sum(case when age_days <= aov_repeat_vs_first_days then is_repeat * purchase_amount else 0 end)
+            as repeat_amount,
+        sum(case when age_days <= aov_repeat_vs_first_days then is_repeat else 0 end) as repeat_purchases,
+        sum(case when age_days <= promotion_driven_repurchase_days then is_repeat else 0 end) as repurchases,
+        sum(case when age_days <= promotion_driven_repurchase_days and is_promoted then is_repeat else 0 end)
+            as promoted_repurchases,
+        sum(case when age_days <= service_driven_repurchase_days then is_repeat else 0 end) as service_repurchases,
+        sum(
+            case
+                when age_days <= service_driven_repurchase_days and is_served and not is_promoted then is_repeat
+                else 0
+            end
+        ) as served_repurchases,
+        sum(case when age_days <= online_revenue_share_days then online_amount else 0 end) as online_amount,
+        sum(case when age_days <= online_revenue_share_days then net_amount else 0 end) as online_base,
+        sum(case when age_days <= store_revenue_share_days then net_amount - online_amount else 0 end) as store_amount,
+        sum(case when age_days <= store_revenue_share_days then net_amount else 0 end) as store_base
+    from placed
+    group by
+        evaluated_on,
+        tier,
+        channel
+),
+
+-- A channel is online or it is not: the split is broken down by tier only.
+split_cube as (
+    select
+        evaluated_on,
+        tier,
+        cast(null as varchar(200)) as channel,
+        sum(online_amount) as online_amount,
+        sum(online_base) as online_base,
+        sum(store_amount) as store_amount,
+        sum(store_base) as store_base
+    from order_cube
+    group by
+        evaluated_on,
+        tier
+),
+
+last_purchases as (
+    select
+        judged.customer_id,
+        days.evaluated_on,
+        days.official_scheme,
+        judged.channel,
+        coalesce({{ days_between('judged.purchased_on', 'judged.next_touch_on') }} <= days.touch_days, false)
+            as is_touched,
+        row_number() over (
+            partition by judged.customer_id, days.evaluated_on
+            order by judged.purchased_on desc, judged.purchase_number desc
+        ) as place
+    from judged
+    inner join days
+        on
+            judged.purchased_on <= {{ days_after('days.evaluated_on', '-days.touch_days') }}
+            and judged.purchased_on
+            >= {{ days_after('days.evaluated_on', '-(days.touch_days + days.untouched_30d_days)') }}
+    where judged.purchase_number is not null
+),
+
+touch_cube as (
+    select
+        last_purchases.evaluated_on,
+        coalesce({{ tier_in(schemes, 'last_purchases.official_scheme', 'states') }}, 'unknown') as tier,
+        last_purchases.channel,
+        sum(case when last_purchases.is_touched then 0 else 1 end) as untouched,
+        count(*) as buyers
+    from last_purchases
+    left join states
+        on last_purchases.customer_id = states.customer_id and last_purchases.evaluated_on = states.evaluated_on
+    where last_purchases.place = 1
+    group by
+        last_purchases.evaluated_on,
+        coalesce({{ tier_in(schemes, 'last_purchases.official_scheme', 'states') }}, 'unknown'),
+        last_purchases.channel
+),
+
+counts as (
+    {{ kpi_rows('order_cube', [
+        ('aov', 'purchase_amount', 'purchases'),
+        ('aov_of_first_purchases', 'first_amount', 'first_purchases'),
+        ('aov_of_repeat_purchases', 'repeat_amount', 'repeat_purchases'),
+        ('promotion_driven_repurchase', 'promoted_repurchases', 'repurchases'),
+        ('service_driven_repurchase', 'served_repurchases', 'service_repurchases'),
+    ]) }}
+    union all
+    {{ kpi_rows('split_cube', [
+        ('online_revenue_share', 'online_amount', 'online_base'),
+        ('store_revenue_share', 'store_amount', 'store_base'),
+    ]) }}
+    union all
+    {{ kpi_rows('touch_cube', [('untouched_30d', 'untouched', 'buyers')]) }}
+)
+
+select * from counts
