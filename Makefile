@@ -32,8 +32,9 @@ demo: install ## a generated world, end to end, to a published file (DEMO=folder
 	$(C360) generate --landing $(DEMO)/landing --people $(DEMO_PEOPLE) --lines $(DEMO_LINES) --days $(DEMO_DAYS)
 	$(C360) refresh --landing $(DEMO)/landing --warehouse $(DEMO)/warehouse
 
-test: install ## the default tests, under 10 minutes on 2 cores
-	$(VENV)/bin/python -m pytest
+test: install ## the default tests on every core, under 10 minutes on 2
+	@# A file stays with one worker, so that a warehouse built for its tests is built once.
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile
 
 test-slow: install ## real and large input, killed runs, readers during publication
 	$(VENV)/bin/python -m pytest -m slow
