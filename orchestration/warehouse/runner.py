@@ -18,6 +18,7 @@ from pathlib import Path
 from orchestration.database import connect
 from orchestration.errors import UserError
 from orchestration.settings import Settings
+from orchestration.warehouse.kpi_files import check_kpi_files
 from orchestration.warehouse.policy_files import REFERENCES, check_policy_files
 from orchestration.warehouse.rule_tables import read_rules, write_rule_steps
 from orchestration.warehouse.working_time_files import check_working_time_files
@@ -124,6 +125,7 @@ def prepare_manifest(settings: Settings) -> Path:
     check_policy_files(settings.policy_dir)
     check_policy_files(settings.reference_dir, REFERENCES)
     check_working_time_files(settings.policy_dir, settings.reference_dir)
+    check_kpi_files(settings.policy_dir)
     read_rules(settings.policy_dir, settings.root / "models")
     manifest = manifest_path(settings)
     stamp = manifest.with_suffix(".stamp")
