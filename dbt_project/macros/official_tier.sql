@@ -29,7 +29,7 @@
 {%- endmacro %}
 
 {#- Name of the scheme that is official on `on_day`; days before the first version use the first. -#}
-{% macro official_scheme(schemes, on_day) -%}
+{% macro official_scheme_on(schemes, on_day) -%}
     {%- if schemes -%}
         case
         {%- for version in schemes %}

@@ -137,7 +137,7 @@ days as (
         evaluation_days.is_as_of,
         cast({{ days_after('in_force.evaluated_on', 1) }} as timestamp) as evaluated_end,
         in_force.evaluated_on >= last_day({{ months_after('as_of.as_of_date', -13) }}) as is_shown,
-        {{ official_scheme(schemes, 'in_force.evaluated_on') }} as official_scheme,
+        {{ official_scheme_on(schemes, 'in_force.evaluated_on') }} as official_scheme,
         compared.month_before_on,
         compared.year_before_on,
         compared.core_since_on,
