@@ -113,3 +113,16 @@
 {% macro duckdb__weekday_of(day) -%}
     isodow({{ day }})
 {%- endmacro %}
+
+{#- The timestamp `hours` hours after `moment`; `hours` may be an expression or negative. -#}
+{% macro hours_after(moment, hours) -%}
+    {{ return(adapter.dispatch('hours_after')(moment, hours)) }}
+{%- endmacro %}
+
+{% macro default__hours_after(moment, hours) -%}
+    timestampadd(hour, cast({{ hours }} as integer), {{ moment }})
+{%- endmacro %}
+
+{% macro duckdb__hours_after(moment, hours) -%}
+    ({{ moment }} + to_hours(cast({{ hours }} as integer)))
+{%- endmacro %}

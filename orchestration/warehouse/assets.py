@@ -26,7 +26,7 @@ _ROW_COUNT = re.compile(r"^row_count (\S+) (\d+)$")
 
 
 class WarehouseTranslator(DagsterDbtTranslator):
-    """Asset key `[schema, name]`, group = schema; a source keeps the key it names in its own yml."""
+    """Asset key `[schema, table]`, group = schema; a source keeps the key it names in its own yml."""
 
     def get_asset_spec(
         self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None = None
@@ -37,7 +37,7 @@ class WarehouseTranslator(DagsterDbtTranslator):
             return spec
         node = manifest["nodes"][unique_id]
         return spec.replace_attributes(
-            key=dg.AssetKey([node["schema"], node["name"]]),
+            key=dg.AssetKey([node["schema"], node["alias"]]),
             group_name=node["schema"],
             # dbt's own default appends the compiled SQL, which has a page of its own.
             description=node["description"] or None,
