@@ -96,19 +96,6 @@
     struct_pack(days_ahead := {{ days_ahead }}, channel := {{ channel }}, is_marketing := {{ is_marketing }})
 {%- endmacro %}
 
-{#- All values of a group as a list. -#}
-{% macro list_of(value) -%}
-    {{ return(adapter.dispatch('list_of', 'customer360')(value)) }}
-{%- endmacro %}
-
-{% macro default__list_of(value) -%}
-    collect_list({{ value }})
-{%- endmacro %}
-
-{% macro duckdb__list_of(value) -%}
-    list({{ value }})
-{%- endmacro %}
-
 {#- `list` with `value` at its end. -#}
 {% macro appended(list, value) -%}
     {{ return(adapter.dispatch('appended', 'customer360')(list, value)) }}

@@ -99,9 +99,8 @@ customers as (
         on
             first_observations.customer_id = orders.customer_id
             and orders.is_purchase
-            and orders.purchased_at >= first_observations.index_at
-            and orders.purchased_on
-            <= {{ days_after('cast(first_observations.index_at as date)', conversion_days) }}
+            and first_observations.index_at <= orders.purchased_at
+            and {{ days_after('cast(first_observations.index_at as date)', conversion_days) }} >= orders.purchased_on
     where first_observations.choice = 1
     group by
         first_observations.scope_name,

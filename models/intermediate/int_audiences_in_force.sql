@@ -17,7 +17,7 @@ in_force as (
         *,
         case when delay_unit = 'days' then 24 * delay else delay end as delay_hours
     from versions
-    where age = 1 and "trigger" <> 'none'
+    where age = 1 and trigger <> 'none'
 )
 
 select
@@ -25,7 +25,7 @@ select
     label_zh,
     scheme,
     ' ' || tiers || ' ' as tiers,
-    "trigger" as trigger_name,
+    trigger as trigger_name,
     ' ' || month_days || ' ' as month_days,
     ' ' || months || ' ' as months,
     threshold,

@@ -93,6 +93,10 @@ answers as (
     where surveys.customer_id is not null and surveys.responded_at >= as_of.measured_from
 ),
 
+answered_customers as (
+    select distinct customer_id from answers
+),
+
 answers_and_calls as (
     select
         customer_id,
@@ -111,7 +115,7 @@ answers_and_calls as (
         false as is_answer,
         true as is_call
     from {{ ref('int_contacts_made') }} as contacts
-    inner join (select distinct customer_id from answers) as answered on contacts.customer_id = answered.customer_id
+    inner join answered_customers on contacts.customer_id = answered_customers.customer_id
     where contacts.channel = 'phone' and contacts.is_contact
 ),
 
@@ -182,7 +186,8 @@ expected_purchases as (
     select
         purchase_spans.customer_id,
         'purchase_expected' as trigger_name,
-        cast({{ days_after('purchase_spans.last_on', 'ceil(habits.purchase_cycle_days)') }} as timestamp) as triggered_at,
+        cast({{ days_after('purchase_spans.last_on', 'ceil(habits.purchase_cycle_days)') }} as timestamp)
+            as triggered_at,
         cast(null as timestamp) as ended_at,
         cast(null as double) as score,
         cast(null as double) as second_score,
@@ -201,7 +206,11 @@ category_gaps as (
         affinities.lift,
         row_number() over (
             partition by bought.customer_id
-            order by affinities.confidence desc, affinities.lift desc, affinities.offered_category, affinities.category
+            order by
+                affinities.confidence desc,
+                affinities.lift desc,
+                affinities.offered_category asc,
+                affinities.category asc
         ) as choice
     from {{ ref('int_customer_categories_aggregated') }} as bought
     inner join {{ ref('int_category_affinities_aggregated') }} as affinities on bought.category = affinities.category

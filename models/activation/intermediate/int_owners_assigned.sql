@@ -101,7 +101,7 @@ ranges as (
     where free_places > 0
     window so_far as (
         partition by owner_role, planned_on
-        order by free_places desc, owner
+        order by free_places desc, owner asc
         rows between unbounded preceding and current row
     )
 ),

@@ -29,21 +29,13 @@ ahead as (
 
 working_days as (
     select {{ list_of('days_ahead') }} as days
-    from (
-        select days_ahead
-        from ahead
-        where is_working
-        order by days_ahead
-    ) as ordered
+    from ahead
+    where is_working
 ),
 
 all_days as (
     select {{ list_of('days_ahead') }} as days
-    from (
-        select days_ahead
-        from ahead
-        order by days_ahead
-    ) as ordered
+    from ahead
 ),
 
 candidates as (
@@ -120,7 +112,7 @@ turns as (
         *,
         row_number() over (
             partition by customer_id
-            order by priority desc, due_at, audience, opens_on, triggered_at
+            order by priority desc, due_at asc, audience asc, opens_on asc, triggered_at asc
         ) as turn
     from optioned
 ),

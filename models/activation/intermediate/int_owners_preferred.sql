@@ -33,8 +33,9 @@ ranked as (
                 case
                     when owners.owners_in_role > 1
                         then
-                            -ln({{ stable_share("customers.customer_id || '|' || owners.role || '|' || owners.owner") }} + 1e-12)
-                            / owners.weight
+                            -ln(1e-12 + {{ stable_share(
+                                "customers.customer_id || '|' || owners.role || '|' || owners.owner"
+                            ) }}) / owners.weight
                 end,
                 owners.owner
         ) as choice

@@ -1,5 +1,7 @@
--- depends_on: {{ ref('contact_plan') }}
+-- depends_on: {{ ref('contact_plan') }}, {{ ref('audiences') }}
 {%- set plan = policy_settings('contact_plan') %}
+{%- set steps = policy_rule_steps('audiences', name='audience') %}
+{%- set since_columns = audience_since_columns() %}
 {%- set horizon_days = plan.get('horizon_days', '0') %}
 with
 
@@ -124,6 +126,36 @@ entered as (
     where audiences.trigger_name = 'state'
 ),
 
+-- A rule over the profile alone tells that it holds; a column of the profile tells since when.
+described as (
+    select
+        audiences.audience,
+        profiles.customer_id,
+        case audiences.audience
+        {%- for audience, column in since_columns.items() %}
+            when '{{ audience }}' then cast(profiles.{{ column }} as timestamp)
+        {%- endfor %}
+            when '' then cast(profiles.as_of as timestamp)
+        end as triggered_at
+    from audiences
+    cross join {{ ref('customer_360') }} as profiles
+    where audiences.trigger_name = 'profile'
+),
+
+profiled as (
+    select
+        described.audience,
+        described.customer_id,
+        described.triggered_at,
+        cast(null as timestamp) as ended_at,
+        {{ hours_after('described.triggered_at', 'audiences.delay_hours') }} as due_at,
+        cast(null as date) as tier_from_on,
+        cast(null as varchar(200)) as detail
+    from described
+    inner join audiences on described.audience = audiences.audience
+    where described.triggered_at is not null
+),
+
 calendar_days as (
     select
         audiences.audience,
@@ -156,7 +188,7 @@ scheduled as (
         spells.tier as detail
     from calendar_days
     inner join audiences on calendar_days.audience = audiences.audience
-    inner join spells on calendar_days.audience = spells.audience and spells.from_on <= calendar_days.day
+    inner join spells on calendar_days.audience = spells.audience and calendar_days.day >= spells.from_on
     left join contacted_audiences on calendar_days.audience = contacted_audiences.audience
     where
         (
@@ -174,11 +206,9 @@ scheduled as (
 -- The lot is drawn among those in the tier when the month began, so it stays the same all month.
 draw_months as (
     select
-        day,
-        cast(day as timestamp) as drawn_at
-    from days
-    cross join as_of
-    where day = {{ days_after(days_after('last_day(as_of.as_of_date)', 1), '-extract(day from last_day(as_of.as_of_date))') }}
+        {{ days_after('last_day(' ~ months_after('as_of_date', '-1') ~ ')', 1) }} as day,
+        cast({{ days_after('last_day(' ~ months_after('as_of_date', '-1') ~ ')', 1) }} as timestamp) as drawn_at
+    from as_of
 ),
 
 lots as (
@@ -194,7 +224,10 @@ lots as (
         row_number() over (
             partition by audiences.audience
             order by
-                {{ stable_share("arms.salt || '|' || audiences.audience || '|' || cast(draw_months.day as varchar(10)) || '|' || spells.customer_id") }},
+                {{ stable_share(
+                    "arms.salt || '|' || audiences.audience || '|' || cast(draw_months.day as varchar(10))"
+                    ~ " || '|' || spells.customer_id"
+                ) }},
                 spells.customer_id
         ) as lot
     from audiences
@@ -235,6 +268,8 @@ all_entries as (
     select * from personal
     union all
     select * from entered
+    union all
+    select * from profiled
     union all
     select * from scheduled
     union all
@@ -287,13 +322,33 @@ judged as (
     left join contacted_audiences on dated.audience = contacted_audiences.audience
 ),
 
+ruled as (
+    select
+        judged.*,
+        {{ audience_rule_holds(steps, 'judged.audience', 'judged.as_of_date', 'profiles') }} as rule_holds
+    from judged
+    left join {{ ref('customer_360') }} as profiles on judged.customer_id = profiles.customer_id
+),
+
 -- Whom nobody may contact now, and whom nobody could have contacted, are of no more interest.
 relevant as (
     select
-        *,
-        case when is_member or is_open then as_of_date else due_on end as drawn_on
-    from judged
-    where is_member or is_open or was_due
+        audience,
+        customer_id,
+        triggered_at,
+        ended_at,
+        due_at,
+        due_on,
+        entered_on,
+        opens_on,
+        closes_on,
+        detail,
+        is_member and rule_holds as is_member,
+        is_open and rule_holds as is_open,
+        was_due,
+        case when (is_member or is_open) and rule_holds then as_of_date else due_on end as drawn_on
+    from ruled
+    where ((is_member or is_open) and rule_holds) or was_due
 ),
 
 drawn_arms as (
