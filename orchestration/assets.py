@@ -32,6 +32,8 @@ _POLICIES = {
     "publication": "How many published versions are kept, and how long. One row per setting and first day of validity.",
     "reading_limits": "How large and how broken a delivered file may be. One row per limit and first day of validity.",
     "source_trust": "Which source is believed where sources differ. One row per source and first day of validity.",
+    "value_model": "When a fit of customer value is trusted, and what stands in for it. "
+    "One row per setting and first day of validity.",
     "survivorship": "How the surviving value of each field of a customer is chosen. "
     "One row per field and first day of validity.",
 }

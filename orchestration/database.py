@@ -13,7 +13,18 @@ import duckdb
 from orchestration.errors import UserError, WarehouseBusyError, is_machine_fault, machine_fault
 from orchestration.settings import Settings
 
-SCHEMAS = ("raw", "clean", "identity", "policy", "reference", "staging", "intermediate", "marts", "quality")
+SCHEMAS = (
+    "raw",
+    "clean",
+    "identity",
+    "policy",
+    "reference",
+    "valuation",
+    "staging",
+    "intermediate",
+    "marts",
+    "quality",
+)
 
 
 @contextmanager

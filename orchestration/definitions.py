@@ -17,6 +17,7 @@ from orchestration.resources import Warehouse
 from orchestration.schedules import schedules
 from orchestration.sensors import sensors
 from orchestration.settings import Settings
+from orchestration.valuation.assets import assets as valuation
 from orchestration.warehouse.assets import assets as warehouse
 
 _settings = Settings()
@@ -35,7 +36,9 @@ def _watched(spec: dg.AssetSpec) -> dg.AssetSpec:
 
 
 defs = dg.Definitions(
-    assets=dg.map_asset_specs(_watched, [*rule_files, *ingestion, *cleaning, *identity, *warehouse, *publication]),
+    assets=dg.map_asset_specs(
+        _watched, [*rule_files, *ingestion, *cleaning, *identity, *valuation, *warehouse, *publication]
+    ),
     asset_checks=[*gates],
     jobs=jobs,
     schedules=schedules,

@@ -9,7 +9,19 @@ import dagster as dg
 import pytest
 
 SNAPSHOT = Path(__file__).parent / "definitions.snapshot"
-GROUPS = {"raw", "clean", "identity", "policy", "reference", "staging", "intermediate", "marts", "quality", "serving"}
+GROUPS = {
+    "raw",
+    "clean",
+    "identity",
+    "policy",
+    "reference",
+    "staging",
+    "valuation",
+    "intermediate",
+    "marts",
+    "quality",
+    "serving",
+}
 
 
 def listing() -> str:

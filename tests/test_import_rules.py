@@ -40,7 +40,14 @@ def name_of(path: Path) -> str:
 
 
 def test_there_are_stages_to_check() -> None:
-    assert {path.parent.name for path in STAGE_FILES} >= {"ingestion", "cleaning", "identity", "gates", "publication"}
+    assert {path.parent.name for path in STAGE_FILES} >= {
+        "ingestion",
+        "cleaning",
+        "identity",
+        "valuation",
+        "gates",
+        "publication",
+    }
 
 
 @pytest.mark.parametrize("path", STAGE_FILES, ids=name_of)

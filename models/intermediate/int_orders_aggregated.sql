@@ -44,6 +44,10 @@ orders as (
         cast(sum(lines.gross_amount) as decimal(18, 4)) as gross_amount,
         cast(sum(lines.returned_amount) as decimal(18, 4)) as returned_amount,
         cast(sum(lines.net_amount) as decimal(18, 4)) as net_amount,
+        -- Some tills write a discount with a minus.
+        cast(
+            sum(case when lines.line_kind = 'kept' then abs(coalesce(lines.discount, 0)) else 0 end) as decimal(18, 4)
+        ) as discount_amount,
         cast(sum(lines.net_quantity) as decimal(18, 4)) as net_quantity,
         max(
             case

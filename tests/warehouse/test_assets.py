@@ -16,7 +16,7 @@ def specs() -> dict[tuple[str, ...], dg.AssetSpec]:
 
 
 def test_a_key_is_schema_and_name_and_the_group_is_the_schema(specs: dict[tuple[str, ...], dg.AssetSpec]) -> None:
-    assert {key[0] for key in specs} == {"policy", "staging", "intermediate", "marts", "quality"}
+    assert {key[0] for key in specs} == {"policy", "reference", "staging", "intermediate", "marts", "quality"}
     assert all(spec.group_name == key[0] for key, spec in specs.items())
 
 
@@ -36,6 +36,9 @@ def test_sources_are_the_assets_of_the_stages_before(specs: dict[tuple[str, ...]
         ("identity", "customer_xref"),
         ("identity", "customers"),
         ("quality", "deliveries"),
+        ("valuation", "customer_values"),
+        ("valuation", "fits"),
+        ("valuation", "backtests"),
     }
 
 

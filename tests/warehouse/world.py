@@ -12,6 +12,7 @@ import duckdb
 import pandas as pd
 
 from data_quality.contract import load_contracts
+from orchestration.valuation.values import TABLES as VALUATION
 
 _TYPES = {
     "identifier": "varchar",
@@ -62,6 +63,8 @@ class World:
                 columns += ["_file varchar", "_line bigint", "_delivery_date date", "_first_delivered date"]
                 connection.execute(f"create table clean.{table} ({', '.join(columns)})")
             connection.execute(_IDENTITY)
+            connection.execute("create schema valuation")
+            connection.execute(VALUATION)
 
     def insert(self, table: str, rows: list[dict[str, Any]]) -> None:
         """Append rows (column to value) to `schema.table`."""

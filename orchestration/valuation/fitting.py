@@ -1,0 +1,117 @@
+"""Both models on the buyers of one day, and what they foretell.
+
+What belongs here: fitting, and forecasts by the models or by the plain rule. What does not: the formulas
+(`bg_nbd.py`, `gamma_gamma.py`, `own_rate.py`), and the choice between them (`choice.py`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestration.valuation import bg_nbd, gamma_gamma
+from orchestration.valuation.optimise import Optimum
+from orchestration.valuation.own_rate import OwnRate, shrunk_spend
+from orchestration.valuation.policy import ValuePolicy
+from orchestration.valuation.purchases import Buyers
+
+Floats = NDArray[np.float64]
+
+DAYS_OF_YEAR = 365.0
+
+
+@dataclass(frozen=True)
+class ModelFit:
+    """The models fitted on the buyers of one day; None where there was too little to fit."""
+
+    buyers: int
+    repeat_buyers: int
+    purchases: bg_nbd.Parameters | None = None
+    purchases_optimum: Optimum | None = None
+    spend: gamma_gamma.Parameters | None = None
+    spend_optimum: Optimum | None = None
+    mean_spend: float | None = None
+    spend_correlation: float | None = None
+
+
+def fit_models(buyers: Buyers, minimum_repeat_buyers: float) -> ModelFit:
+    """Fit purchases on all buyers and spend on those who came back, unless fewer than the minimum did."""
+    repeat = buyers.repeat
+    count = int(repeat.sum())
+    if count < max(minimum_repeat_buyers, 1):
+        return ModelFit(len(buyers), count)
+    purchases, optimum = bg_nbd.fit(bg_nbd.Histories(buyers.frequency, buyers.recency, buyers.age))
+    frequency, total = buyers.frequency[repeat], buyers.repeat_amount[repeat]
+    spend, spend_optimum = gamma_gamma.fit(gamma_gamma.Spends(frequency, total))
+    return ModelFit(
+        buyers=len(buyers),
+        repeat_buyers=count,
+        purchases=purchases,
+        purchases_optimum=optimum,
+        spend=spend,
+        spend_optimum=spend_optimum,
+        mean_spend=float(np.sort(total).sum() / frequency.sum()),
+        spend_correlation=_correlation(frequency, total / frequency),
+    )
+
+
+def _correlation(left: Floats, right: Floats) -> float | None:
+    """Pearson's correlation; None where one of them does not vary."""
+    if left.std() == 0 or right.std() == 0:
+        return None
+    order = np.lexsort((right, left))
+    return float(np.corrcoef(left[order], right[order])[0, 1])
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """Foretells purchases and spend of buyers, by the models it holds and else by the plain rule."""
+
+    purchases: bg_nbd.Parameters | None
+    spend: gamma_gamma.Parameters | None
+    own_rate: OwnRate
+    policy: ValuePolicy
+
+    @classmethod
+    def of(
+        cls,
+        buyers: Buyers,
+        policy: ValuePolicy,
+        purchases: bg_nbd.Parameters | None = None,
+        spend: gamma_gamma.Parameters | None = None,
+    ) -> "Forecaster":
+        """A forecaster whose plain rule is drawn from these buyers."""
+        own_rate = OwnRate.of(
+            buyers.frequency,
+            buyers.age,
+            policy.fallback_prior_days,
+            policy.fallback_purchases_per_year,
+            policy.fallback_half_life_days,
+        )
+        return cls(purchases, spend, own_rate, policy)
+
+    def p_alive(self, buyers: Buyers) -> Floats:
+        """Chance that each is still a customer."""
+        if self.purchases is None:
+            return self.own_rate.p_alive(buyers.recency, buyers.age)
+        return bg_nbd.p_alive(self.purchases, buyers.frequency, buyers.recency, buyers.age)
+
+    def expected_purchases(self, buyers: Buyers, horizon: float, *, discounted: bool = False) -> Floats:
+        """Purchases expected of each in the next `horizon` days."""
+        rate = float(np.log1p(self.policy.annual_discount_rate) / DAYS_OF_YEAR) if discounted else 0.0
+        arguments = (buyers.frequency, buyers.recency, buyers.age, horizon, rate)
+        if self.purchases is None:
+            return self.own_rate.expected_purchases(*arguments)
+        return bg_nbd.expected_purchases(self.purchases, *arguments)
+
+    def expected_spend(self, buyers: Buyers) -> Floats:
+        """Net amount expected of each on a purchase: from the repeat purchases, or the only one there is."""
+        single = ~buyers.repeat
+        if self.policy.single_purchase_counts:
+            count = np.where(single, 1.0, buyers.frequency)
+            total = np.where(single, buyers.first_amount, buyers.repeat_amount)
+        else:
+            count, total = buyers.frequency, buyers.repeat_amount
+        if self.spend is None:
+            return shrunk_spend(count, total, self.policy.fallback_prior_purchases)
+        return gamma_gamma.expected_spend(self.spend, count, total)

@@ -1,0 +1,194 @@
+"""Value of every buyer on every day of evaluation, by fits on purchases up to that day.
+
+What belongs here: going through the days, and the tables of schema `valuation`. What does not: statistics, and the
+value of customers who never bought (`int_customer_values`).
+
+Tables:
+    valuation.customer_values: one row per customer and day of evaluation from the first purchase on.
+    valuation.fits: one row per day of evaluation with a buyer.
+    valuation.backtests: one row per day of evaluation with a back-test, grouping and group.
+"""
+
+from calendar import monthrange
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from orchestration.valuation.backtest import Backtest, backtest
+from orchestration.valuation.choice import Choice, choose
+from orchestration.valuation.fitting import Forecaster, ModelFit, fit_models
+from orchestration.valuation.policy import ValuePolicies, ValuePolicy, load_policies
+from orchestration.valuation.purchases import Buyers, buyers_and_outcome, buyers_on, make_steps
+
+TABLES = """
+create or replace table valuation.customer_values (
+    customer_id varchar, evaluated_on date, frequency integer, recency_days integer, age_days integer,
+    p_alive double, expected_purchases_90d double, expected_purchases_365d double, expected_spend double,
+    clv_90d double, clv_365d double, method varchar, method_reason varchar);
+create or replace table valuation.fits (
+    evaluated_on date, buyers integer, repeat_buyers integer,
+    r double, alpha_days double, a double, b double, log_likelihood double, verdict varchar,
+    starts integer, agreeing_starts integer, evaluations integer,
+    p double, q double, gamma double, spend_log_likelihood double, spend_verdict varchar,
+    fitted_mean_spend double, observed_mean_spend double, spend_frequency_correlation double,
+    tested_from date, test_days integer, test_customers integer, actual_purchases double, predicted_purchases double,
+    mae double, rmse double, own_rate_mae double, cohort_mean_mae double, baseline_mae double, fallback_mae double,
+    actual_spend double, predicted_spend double, spend_mae double, beats_baseline boolean,
+    method varchar, method_reason varchar);
+create or replace table valuation.backtests (
+    evaluated_on date, grouped_by varchar, group_number integer, customers integer,
+    predicted_purchases double, actual_purchases double, own_rate_purchases double, cohort_mean_purchases double,
+    predicted_spend double, actual_spend double);
+"""
+
+
+@dataclass(frozen=True)
+class ValueReport:
+    """What was made: days of evaluation, rows, and the fit of the last day as written to `valuation.fits`."""
+
+    days: int
+    rows: int
+    last_fit: dict[str, Any]
+
+
+def make_values(con: duckdb.DuckDBPyConnection, policy_dir: Path) -> ValueReport:
+    """Build the tables of schema `valuation` from the purchases and the days of evaluation in `intermediate`.
+
+    Raises:
+        UserError: the policy file is wrong.
+    """
+    policies = load_policies(policy_dir)
+    days = [
+        day
+        for (day,) in con.execute(
+            "select evaluated_on from intermediate.int_evaluation_days order by evaluated_on"
+        ).fetchall()
+    ]
+    make_steps(con)
+    run = _Run(con, policies)
+    con.execute("begin")
+    con.execute(TABLES)
+    last: dict[str, Any] = {}
+    for day in days:
+        last = run.value(day) or last
+    rows = con.execute("select count(*) from valuation.customer_values").fetchall()[0][0]
+    con.execute("commit")
+    con.execute("drop table purchase_steps")
+    return ValueReport(len(days), int(rows), last)
+
+
+def months_back(day: date, months: int) -> date:
+    """The day `months` months before; the last day of a month stands for last days.
+
+    So that the end of one test is the end of a month whenever its start is.
+    """
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    length = monthrange(year, month + 1)[1]
+    is_last = day.day == monthrange(day.year, day.month)[1]
+    return date(year, month + 1, length if is_last else min(day.day, length))
+
+
+class _Run:
+    """One pass over the days; a fit is kept, because it is the tested one of a later day too."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, policies: ValuePolicies) -> None:
+        self._con = con
+        self._policies = policies
+        self._fits: dict[tuple[date, float], ModelFit] = {}
+
+    def value(self, day: date) -> dict[str, Any] | None:
+        """Write the rows of one day; returns its row of `valuation.fits`, None without a buyer."""
+        policy = self._policies.on(day)
+        buyers = buyers_on(self._con, day)
+        if not len(buyers):
+            return None
+        fit = self._fit(buyers, policy)
+        tested_from = months_back(day, int(policy.holdout_months))
+        test = self._backtest(tested_from, day, policy) if fit.purchases else None
+        choice = choose(fit, test, policy)
+        self._write_values(buyers, choice, policy)
+        row = _fit_row(day, fit, tested_from, test, choice, policy)
+        self._insert("fits", [row])
+        if test:
+            self._insert("backtests", [{"evaluated_on": day, **asdict(line)} for line in test.calibration])
+        return row
+
+    def _fit(self, buyers: Buyers, policy: ValuePolicy) -> ModelFit:
+        key = (buyers.day, policy.minimum_repeat_buyers)
+        if key not in self._fits:
+            self._fits[key] = fit_models(buyers, policy.minimum_repeat_buyers)
+        return self._fits[key]
+
+    def _backtest(self, tested_from: date, day: date, policy: ValuePolicy) -> Backtest | None:
+        """The back-test of the fit on the earlier day; None where there was too little to fit or to test then."""
+        buyers, outcome = buyers_and_outcome(self._con, tested_from, day)
+        if len(buyers) < max(policy.minimum_test_customers, 1):
+            return None
+        fit = self._fit(buyers, policy)
+        if fit.purchases is None:
+            return None
+        # Spend is tested by the fitted model where it has one to be believed.
+        spend = choose(fit, None, policy).spend
+        model = Forecaster.of(buyers, policy, fit.purchases, spend)
+        return backtest(model, Forecaster.of(buyers, policy), buyers, outcome, float((day - tested_from).days))
+
+    def _write_values(self, buyers: Buyers, choice: Choice, policy: ValuePolicy) -> None:
+        forecaster = Forecaster.of(buyers, policy, choice.purchases, choice.spend)
+        spend = forecaster.expected_spend(buyers)
+        whole = {"frequency": buyers.frequency, "recency_days": buyers.recency, "age_days": buyers.age}
+        real = {
+            "p_alive": forecaster.p_alive(buyers),
+            "expected_purchases_90d": forecaster.expected_purchases(buyers, 90),
+            "expected_purchases_365d": forecaster.expected_purchases(buyers, 365),
+            "expected_spend": spend,
+            "clv_90d": forecaster.expected_purchases(buyers, 90, discounted=True) * spend,
+            "clv_365d": forecaster.expected_purchases(buyers, 365, discounted=True) * spend,
+        }
+        columns: dict[str, Any] = {"customer_id": buyers.ids}
+        columns |= {name: values.astype(np.int32) for name, values in whole.items()}
+        columns |= {name: np.round(values, 6) for name, values in real.items()}
+        valued = pa.table(columns)
+        self._con.register("valued", valued)
+        self._con.execute(
+            "insert into valuation.customer_values by name "
+            "select *, $day as evaluated_on, $method as method, $reason as method_reason from valued",
+            {"day": buyers.day, "method": choice.method, "reason": choice.reason},
+        )
+        self._con.unregister("valued")
+
+    def _insert(self, table: str, rows: list[dict[str, Any]]) -> None:
+        names = ", ".join(rows[0])
+        marks = ", ".join("?" for _ in rows[0])
+        self._con.executemany(
+            f"insert into valuation.{table} ({names}) values ({marks})", [list(row.values()) for row in rows]
+        )
+
+
+def _fit_row(
+    day: date, fit: ModelFit, tested_from: date, test: Backtest | None, choice: Choice, policy: ValuePolicy
+) -> dict[str, Any]:
+    """The row of `valuation.fits`."""
+    row: dict[str, Any] = {"evaluated_on": day, "buyers": fit.buyers, "repeat_buyers": fit.repeat_buyers}
+    if fit.purchases and fit.purchases_optimum:
+        optimum = fit.purchases_optimum
+        row |= {"r": fit.purchases.r, "alpha_days": fit.purchases.alpha, "a": fit.purchases.a, "b": fit.purchases.b}
+        row |= {"log_likelihood": optimum.mean_log_likelihood * fit.buyers, "verdict": optimum.verdict}
+        row |= {"starts": optimum.starts, "agreeing_starts": optimum.agreeing_starts}
+        row["evaluations"] = optimum.evaluations
+    if fit.spend and fit.spend_optimum:
+        optimum = fit.spend_optimum
+        row |= {"p": fit.spend.p, "q": fit.spend.q, "gamma": fit.spend.gamma, "spend_verdict": optimum.verdict}
+        row["spend_log_likelihood"] = optimum.mean_log_likelihood * fit.repeat_buyers
+        row["fitted_mean_spend"] = fit.spend.mean_spend if np.isfinite(fit.spend.mean_spend) else None
+        row |= {"observed_mean_spend": fit.mean_spend, "spend_frequency_correlation": fit.spend_correlation}
+    if test:
+        errors = {name: value for name, value in asdict(test).items() if name not in {"customers", "calibration"}}
+        row |= {"tested_from": tested_from, "test_days": (day - tested_from).days, "test_customers": test.customers}
+        row |= errors | {"baseline_mae": test.baseline_mae}
+        row["beats_baseline"] = test.beats_baseline(policy.baseline_margin)
+    return row | {"method": choice.method, "method_reason": choice.reason}
