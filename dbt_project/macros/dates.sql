@@ -52,9 +52,19 @@
     cast(date_diff('second', {{ earlier }}, {{ later }}) / 60.0 as decimal(18, 2))
 {%- endmacro %}
 
-{#- The same, empty where the second moment is before the first: a clock that runs back measures nothing. -#}
-{% macro minutes_forward(earlier, later) -%}
-    case when {{ later }} >= {{ earlier }} then {{ minutes_between(earlier, later) }} end
+{#- Whether two moments make a clock: the second is not before the first, and not both are dates without a time of day
+    (which arrive as midnight, so that every duration between them would be 0 or whole days). -#}
+{% macro is_clock(earlier, later) -%}
+    {{ later }} >= {{ earlier }}
+            and not (
+                {{ earlier }} = cast(cast({{ earlier }} as date) as timestamp)
+                and {{ later }} = cast(cast({{ later }} as date) as timestamp)
+            )
+{%- endmacro %}
+
+{#- Calendar minutes of a clock; empty where the moments make none. -#}
+{% macro clock_minutes(earlier, later) -%}
+    case when {{ is_clock(earlier, later) }} then {{ minutes_between(earlier, later) }} end
 {%- endmacro %}
 
 {#- One row per month end from the month of `first_day` to that of `last_day`, as column `month_end`. -#}

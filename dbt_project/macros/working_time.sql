@@ -27,10 +27,10 @@
     ({{ span }}.seconds_before + greatest(least({{ second_of_day(moment) }}, {{ span }}.ends_second) - {{ span }}.starts_second, 0))
 {%- endmacro %}
 
-{#- Working minutes from one moment to another, with two decimals; empty if one is missing or the second is before the first. -#}
+{#- Working minutes from one moment to another, with two decimals; empty where they make no clock. -#}
 {% macro working_minutes(earlier, later, earlier_span, later_span) -%}
     case
-        when {{ later }} >= {{ earlier }}
+        when {{ is_clock(earlier, later) }}
             then cast(
                 ({{ working_seconds_until(later, later_span) }} - {{ working_seconds_until(earlier, earlier_span) }}) / 60.0
                 as decimal(18, 2)

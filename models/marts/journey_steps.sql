@@ -1,0 +1,182 @@
+with
+
+as_of as (
+    select * from {{ ref('int_as_of') }}
+),
+
+service_rules as (
+    select rules.journey_days
+    from {{ ref('int_service_rules') }} as rules
+    inner join as_of on as_of.as_of_date >= rules.valid_from and as_of.as_of_date < rules.replaced_on
+),
+
+versions as (
+    select
+        coalesce(
+            max(case when rules.valid_from <= as_of.as_of_date then rules.valid_from end), min(rules.valid_from)
+        ) as valid_from
+    from {{ ref('journey_rules') }} as rules
+    cross join as_of
+),
+
+rules as (
+    select journey_rules.*
+    from {{ ref('journey_rules') }} as journey_rules
+    inner join versions on journey_rules.valid_from = versions.valid_from
+),
+
+events as (
+    select
+        events.customer_id,
+        events.occurred_at,
+        coalesce(events.session_id, events.customer_id || '|' || cast(cast(events.occurred_at as date) as varchar(10)))
+            as journey,
+        rules.position
+    from {{ ref('fct_events') }} as events
+    inner join rules on events.event_type = rules.value and rules.evidence = 'event'
+),
+
+-- A session, or a customer's day where the shop names no session.
+journeys as (
+    select
+        journey,
+        last_day(cast(min(occurred_at) as date)) as month_end,
+        max(position) as furthest
+    from events
+    where journey is not null
+    group by journey
+),
+
+furthest_counts as (
+    select
+        month_end,
+        furthest,
+        count(*) as journeys
+    from journeys
+    group by
+        month_end,
+        furthest
+),
+
+-- A step of which no event was ever delivered is not measured.
+told as (
+    select distinct position from events
+),
+
+complaints as (
+    select
+        case_id,
+        customer_id,
+        opened_at,
+        topic,
+        is_solved,
+        last_day(opened_on) as month_end
+    from {{ ref('fct_cases') }}
+    where is_complaint
+),
+
+last_seen as (
+    select
+        complaints.case_id,
+        max_by(events.position, events.occurred_at) as position
+    from complaints
+    inner join events on complaints.customer_id = events.customer_id
+    cross join service_rules
+    where
+        events.occurred_at <= complaints.opened_at
+        and {{ days_between('cast(events.occurred_at as date)', 'cast(complaints.opened_at as date)') }}
+        <= service_rules.journey_days
+    group by complaints.case_id
+),
+
+complaint_counts as (
+    select
+        complaints.month_end,
+        coalesce(rules.position, last_seen.position, 0) as position,
+        count(*) as complaints,
+        sum(case when not complaints.is_solved then 1 else 0 end) as unsolved_complaints
+    from complaints
+    left join rules on complaints.topic = rules.value and rules.evidence = 'topic'
+    left join last_seen on complaints.case_id = last_seen.case_id
+    group by
+        complaints.month_end,
+        coalesce(rules.position, last_seen.position, 0)
+),
+
+steps as (
+    select
+        rules.position,
+        min(rules.step) as step,
+        min(rules.label_zh) as label_zh,
+        max(case when rules.evidence = 'event' then 1 else 0 end) = 1 as is_event_step,
+        max(case when told.position is not null then 1 else 0 end) = 1 as is_told
+    from rules
+    left join told on rules.position = told.position
+    group by rules.position
+    union all
+    select
+        0 as position,
+        'unknown' as step,
+        '未知' as label_zh,
+        false as is_event_step,
+        false as is_told
+),
+
+last_told as (
+    select max(position) as position from told
+),
+
+months as (
+    select month_end from furthest_counts
+    union distinct
+    select month_end from complaint_counts
+),
+
+reached as (
+    select
+        months.month_end,
+        steps.position,
+        steps.step,
+        steps.label_zh,
+        case when steps.is_told then coalesce(sum(furthest_counts.journeys), 0) end as journeys,
+        case
+            when steps.is_told and steps.position < last_told.position
+                then
+                    coalesce(
+                        sum(case when furthest_counts.furthest = steps.position then furthest_counts.journeys end), 0
+                    )
+        end as drop_offs
+    from months
+    cross join steps
+    cross join last_told
+    left join furthest_counts
+        on
+            months.month_end = furthest_counts.month_end
+            and steps.position <= furthest_counts.furthest
+            and steps.is_event_step
+    group by
+        months.month_end,
+        steps.position,
+        steps.step,
+        steps.label_zh,
+        steps.is_told,
+        last_told.position
+),
+
+final as (
+    select
+        reached.month_end,
+        cast(reached.position as integer) as position,
+        reached.step,
+        reached.label_zh,
+        cast(reached.journeys as bigint) as journeys,
+        cast(reached.drop_offs as bigint) as drop_offs,
+        cast(1.0 * reached.drop_offs / nullif(reached.journeys, 0) as decimal(9, 6)) as drop_off_rate,
+        cast(coalesce(complaint_counts.complaints, 0) as bigint) as complaints,
+        cast(coalesce(complaint_counts.unsolved_complaints, 0) as bigint) as unsolved_complaints
+    from reached
+    left join complaint_counts
+        on reached.month_end = complaint_counts.month_end and reached.position = complaint_counts.position
+)
+
+select * from final
