@@ -162,29 +162,3 @@
         end
     {%- endif -%}
 {%- endmacro %}
-
-{#- The scheme that policy `tier_schemes` marks as official, by the version in force on as-of: a column of
-    `int_customer_states`. Read by name, as `policy_rules` does and for the same reasons. -#}
-{% macro official_scheme() -%}
-    {%- set found = namespace(scheme='spend_tier') -%}
-    {%- if execute -%}
-        {%- set schemes = adapter.get_relation(database=target.database, schema='policy', identifier='tier_schemes') -%}
-        {%- set as_of = adapter.get_relation(database=target.database, schema='intermediate', identifier='int_as_of') -%}
-        {%- if schemes is not none and as_of is not none -%}
-            {%- set query -%}
-                select schemes.scheme
-                from {{ schemes }} as schemes
-                cross join {{ as_of }} as as_of
-                where schemes.official
-                order by
-                    case when schemes.valid_from <= as_of.as_of_date then schemes.valid_from end desc nulls last,
-                    schemes.valid_from asc
-                limit 1
-            {%- endset -%}
-            {%- for row in run_query(query) -%}
-                {%- set found.scheme = row['scheme'] -%}
-            {%- endfor -%}
-        {%- endif -%}
-    {%- endif -%}
-    {{ return(found.scheme) }}
-{%- endmacro %}

@@ -1,4 +1,5 @@
--- depends_on: {{ ref('tier_schemes') }}, {{ ref('int_as_of') }}
+-- depends_on: {{ ref('tier_schemes') }}
+{%- set official = official_schemes() %}
 with
 
 cases as (
@@ -16,7 +17,7 @@ evaluation_days as (
 tiers as (
     select
         cases.case_id,
-        states.{{ official_scheme() }} as tier
+        {{ tier_in(official, official_scheme(official, 'states.evaluated_on'), 'states') }} as tier
     from cases
     inner join evaluation_days
         on
