@@ -1,0 +1,64 @@
+"""A few dozen customers with every situation of the policy: each answer was written down by hand first."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+WORLD = Path(__file__).parents[1] / "cases" / "hand_made_world"
+AS_OF = "2026-06-30"
+
+
+def expected(name: str) -> list[dict[str, str]]:
+    with (WORLD / name).open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, refresh) -> Path:
+    warehouse = tmp_path_factory.mktemp("hand_made") / "warehouse"
+    refresh(WORLD / "landing", warehouse, "--as-of", AS_OF)
+    return warehouse
+
+
+@pytest.mark.parametrize("case", expected("customers.csv"), ids=lambda c: f"{c['record_key']}: {c['why']}")
+def test_a_customer_is_what_the_policy_says(world, published, case):
+    bi = published(world)
+    found = bi.rows(
+        f"""
+        select spend.tier, service.tier, life.stage, life.funnel_stage, rfm.recency_days, rfm.frequency, rfm.monetary
+        from identity.customer_xref as xref
+        join marts.customer_segments as spend on spend.customer_id = xref.customer_id and spend.scheme = 'spend_tier'
+        join marts.customer_segments as service
+            on service.customer_id = xref.customer_id and service.scheme = 'service_class'
+        join marts.customer_lifecycle as life on life.customer_id = xref.customer_id
+        join marts.customer_rfm as rfm on rfm.customer_id = xref.customer_id
+        where xref.source = '{case["source"]}' and xref.record_key = '{case["record_key"]}'
+        """
+    )
+    wanted = (case["spend_tier"], case["service_class"], case["stage"], case["funnel"])
+    assert [row[:4] for row in found] == [wanted]
+    (row,) = found
+    numbers = tuple(None if value is None else float(value) for value in row[4:])
+    assert numbers == tuple(float(case[n]) if case[n] else None for n in ("recency", "frequency", "monetary"))
+
+
+@pytest.mark.parametrize("case", expected("kpis.csv"), ids=lambda c: f"{c['kpi']}: {c['why']}")
+def test_a_kpi_has_the_value_counted_by_hand(world, published, case):
+    found = published(world).rows(
+        f"select value, numerator, denominator, status from marts.kpi_daily "
+        f"where kpi = '{case['kpi']}' and as_of = date '{AS_OF}' and dimension = 'all'"
+    )
+    ((value, numerator, denominator, status),) = found
+    assert (status or "") == case["status"]
+    if not case["value"]:
+        assert value is None
+        return
+    assert float(value) == pytest.approx(float(case["value"]), abs=5e-5)
+    assert float(numerator) == pytest.approx(float(case["numerator"]))
+    assert float(denominator) == pytest.approx(float(case["denominator"]))
+
+
+def test_nobody_is_counted_twice_or_left_out(world, published):
+    people = {case["record_key"] for case in expected("customers.csv")} - {"A23"}
+    assert published(world).one("select count(*) from marts.customer_360") == len(people)
