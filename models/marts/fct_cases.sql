@@ -17,7 +17,7 @@ evaluation_days as (
 tiers as (
     select
         cases.case_id,
-        {{ tier_in(official, official_scheme(official, 'states.evaluated_on'), 'states') }} as tier
+        {{ tier_in(official, official_scheme_on(official, 'states.evaluated_on'), 'states') }} as tier
     from cases
     inner join evaluation_days
         on
