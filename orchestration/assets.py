@@ -23,6 +23,8 @@ _POLICIES = {
     "One row per limit and first day of validity.",
     "identity_rules": "Strong identifiers that join records, with the confidence such a link carries. "
     "One row per rule and first day of validity.",
+    "match_priors": "How likely two random records are one person, by how many records there are, before training. "
+    "One row per number of records and first day of validity.",
     "name_thresholds": "Frequencies and lengths from which a text is read as a name. "
     "One row per threshold and first day of validity.",
     "null_tokens": "Texts that mean `not given`, by type of column. One row per text and type of column.",

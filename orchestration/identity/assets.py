@@ -32,7 +32,7 @@ _COMPARED = [
     dg.AssetKey(["identity", "records"]),
     *(
         dg.AssetKey(["policy", name])
-        for name in ("identity_rules", "blocking_rules", "comparison_levels", "identity_limits")
+        for name in ("identity_rules", "blocking_rules", "comparison_levels", "identity_limits", "match_priors")
     ),
 ]
 _COMMON: dict[str, Any] = {"group_name": "identity", "kinds": {"python", "duckdb"}, "owners": ["team:data-engineering"]}

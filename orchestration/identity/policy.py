@@ -42,12 +42,16 @@ class SurvivorshipRule:
 
 @dataclass(frozen=True)
 class IdentityPolicy:
-    """Every identity rule in force on one day."""
+    """Every identity rule in force on one day.
+
+    `priors` are the chance that two random records match, by the number of records up to which it holds.
+    """
 
     limits: dict[str, float]
     confidences: dict[str, float]
     blocking_rules: tuple[BlockingRule, ...]
     levels: tuple[ComparisonLevel, ...]
+    priors: tuple[tuple[float, float], ...]
     blocked: tuple[tuple[str, str], ...]
     survivorship: tuple[SurvivorshipRule, ...]
     source_trust: dict[str, int]
@@ -84,6 +88,7 @@ def load_policy(directory: Path, as_of: date) -> IdentityPolicy:
     rules = _in_force(directory / "identity_rules.csv", ["rule"], as_of)
     blocking = _in_force(directory / "blocking_rules.csv", ["blocking_rule"], as_of)
     levels = _in_force(directory / "comparison_levels.csv", ["comparison", "level"], as_of)
+    priors = _in_force(directory / "match_priors.csv", ["records_up_to"], as_of)
     blocked = _in_force(directory / "blocked_identifiers.csv", ["kind", "value"], as_of)
     survivorship = _in_force(directory / "survivorship.csv", ["field"], as_of)
     trust = _in_force(directory / "source_trust.csv", ["source"], as_of)
@@ -94,6 +99,7 @@ def load_policy(directory: Path, as_of: date) -> IdentityPolicy:
             BlockingRule(r["blocking_rule"], _keys(r), int(_number(r, "max_block_size"))) for r in blocking if _on(r)
         ),
         levels=tuple(ComparisonLevel(r["comparison"], r["level"], _number(r, "m"), _number(r, "u")) for r in levels),
+        priors=tuple(sorted((_number(r, "records_up_to"), _probability(r, "prior")) for r in priors)),
         blocked=tuple((r["kind"], r["value"]) for r in blocked if _on(r)),
         survivorship=tuple(SurvivorshipRule(r["field"], tuple(r["strategies"].split())) for r in survivorship),
         source_trust={r["source"]: int(_number(r, "trust")) for r in trust},
@@ -121,6 +127,13 @@ def _in_force(path: Path, key: list[str], as_of: date) -> list[dict[str, str]]:
             if valid_from <= as_of and (identity not in newest or newest[identity][0] <= valid_from):
                 newest[identity] = (valid_from, row)
     return [row for _, row in newest.values()]
+
+
+def _probability(row: dict[str, str], column: str) -> float:
+    value = _number(row, column)
+    if not 0 < value < 1:
+        raise UserError(f"{row['_line']}: {column} `{row[column]}` must lie between 0 and 1.")
+    return value
 
 
 def _number(row: dict[str, str], column: str) -> float:

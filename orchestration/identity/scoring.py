@@ -9,8 +9,8 @@ comparison; here each pair is compared once, field by field, and the weights are
 """
 
 import json
-from dataclasses import dataclass
-from math import log2
+from dataclasses import dataclass, field
+from math import inf, log2
 from pathlib import Path
 from typing import Any
 
@@ -20,34 +20,44 @@ from orchestration.database import identifier
 from orchestration.errors import UserError
 from orchestration.identity.blocking_keys import joined
 from orchestration.identity.comparison import compare_pairs
+from orchestration.identity.name_shares import write_name_shares
 from orchestration.identity.policy import IdentityPolicy
 
-MODEL_FORMAT = 2
+MODEL_FORMAT = 3
 COMPARED = ("name", "birthday", "phone", "email", "address", "id_card", "gender")
 """The comparisons that carry a weight."""
+
+# Levels of the name whose share of non-matches is how common the name is.
+_BY_SHARE = {"same": "name_share", "same_sound": "sound_share"}
 
 
 @dataclass(frozen=True)
 class Model:
-    """Shares of matches (m) and non-matches (u) per comparison and level, the prior, and where they come from.
+    """Shares of matches (m) and non-matches (u) per comparison and level, the priors, how common names are.
 
-    `pairs_per_record` is the number of true pairs per record: the chance that two random records match follows
-    from it and from how many records there are, so that one model serves small and large files.
+    Everything that a score needs stands in it and stands still, so that a pair weighs the same from run to run and
+    whatever else arrives. `priors` are the probability that two random records are one person, by the number of
+    records up to which it holds: the shipped model has one for each order of magnitude, a trained one the one it
+    was trained with. `names` and `sounds` are shares of people by `name_key` and `sound_key`, as far as training
+    counted them; `unlisted` is the most that a name missing there can have.
     """
 
-    pairs_per_record: float
+    priors: tuple[tuple[float, float], ...]
     m: dict[str, dict[str, float]]
     u: dict[str, dict[str, float]]
     origin: str
     provenance: dict[str, Any]
+    names: dict[str, float] = field(default_factory=dict)
+    sounds: dict[str, float] = field(default_factory=dict)
+    unlisted: float = 1.0
 
     def prior(self, records: int) -> float:
         """The probability that two random records of so many match."""
-        return min(0.5, 2 * self.pairs_per_record / max(records - 1, 1))
+        return next((prior for up_to, prior in self.priors if records <= up_to), self.priors[-1][1])
 
 
 def default_model(policy: IdentityPolicy) -> Model:
-    """Return the shipped model of `comparison_levels.csv`."""
+    """Return the shipped model of `comparison_levels.csv` and `match_priors.csv`."""
     m: dict[str, dict[str, float]] = {}
     u: dict[str, dict[str, float]] = {}
     for level in policy.levels:
@@ -56,7 +66,9 @@ def default_model(policy: IdentityPolicy) -> Model:
     missing = [name for name in COMPARED if name not in m]
     if missing:
         raise UserError(f"comparison_levels.csv has no level in force for {', '.join(missing)}: restore its rows.")
-    return Model(policy.limit("duplicates_per_record"), m, u, "shipped", {})
+    if not policy.priors:
+        raise UserError("match_priors.csv has no row in force: restore its rows.")
+    return Model(policy.priors, m, u, "shipped", {})
 
 
 def read_model(path: Path) -> Model:
@@ -72,12 +84,17 @@ def read_model(path: Path) -> Model:
                 f"The identity model {path} has format {content['format']}, this version reads {MODEL_FORMAT}: "
                 "move the file away to use the shipped model, and train a new one when you wish."
             )
-        model = Model(content["pairs_per_record"], content["m"], content["u"], "trained", content["provenance"])
-        for shares in (model.m, model.u):
-            for comparison in COMPARED:
-                if not all(0 < share <= 1 for share in shares[comparison].values()):
-                    raise ValueError(comparison)
-        model.prior(int(model.pairs_per_record) + 2)
+        prior, unlisted = float(content["prior"]), float(content["unlisted_name_share"])
+        names, sounds = content["name_shares"], content["sound_shares"]
+        model = Model(
+            ((inf, prior),), content["m"], content["u"], "trained", content["provenance"], names, sounds, unlisted
+        )
+        shares = [model.m[c] for c in COMPARED] + [model.u[c] for c in COMPARED] + [names, sounds]
+        for values in (*(s.values() for s in shares), (unlisted,)):
+            if not all(0 < share <= 1 for share in values):
+                raise ValueError("a share is not between 0 and 1")
+        if not 0 < prior < 1:
+            raise ValueError("the prior is not between 0 and 1")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"The identity model {path} cannot be read ({type(error).__name__}): "
@@ -91,9 +108,12 @@ def save_model(model: Model, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "format": MODEL_FORMAT,
-        "pairs_per_record": model.pairs_per_record,
+        "prior": model.priors[0][1],
         "m": model.m,
         "u": model.u,
+        "name_shares": model.names,
+        "sound_shares": model.sounds,
+        "unlisted_name_share": model.unlisted,
         "provenance": model.provenance,
     }
     aside = path.with_suffix(".part")
@@ -121,31 +141,23 @@ def score_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, m
     if records > policy.limit("max_records_to_score"):
         return model
     compare_pairs(connection, policy, "candidate_pairs", "candidate_levels")
-    _write_frequencies(connection, policy)
+    write_name_shares(connection, policy, model.names, model.sounds, model.unlisted)
     connection.execute(
         f"""
-        create or replace temp table candidate_weights as
-            select e.l, e.r, e.contradicted, {_weight_sql(model)} as weight
-            from candidate_levels as e
-            inner join subjects as s on s.record_id = e.l
-            left join name_frequencies as f
-                on f.kind_and_value = case e.name
-                    when 'same' then 'name|' || s.name_key when 'same_sound' then 'sound|' || s.sound_key
-                end
-        """
-    )
-    prior = _fitted_prior(connection, policy, model, records)
-    connection.execute(
-        """
         insert into scored_pairs
         select l, r, round(weight, 6), round(1 - 1 / (1 + pow(2, least(weight, 60))), 8)
-        from (select l, r, weight + $prior_weight as weight from candidate_weights)
+        from (
+            select e.l, e.r, {_weight_sql(model)} + $prior_weight as weight
+            from candidate_levels as e
+            left join name_shares as ln on ln.record_id = e.l
+            left join name_shares as rn on rn.record_id = e.r
+        )
         where weight >= log2($review / (1 - $review))
         order by l, r
         """,
-        {"prior_weight": _log_odds(prior), "review": policy.limit("review_probability")},
+        {"prior_weight": _log_odds(model.prior(records)), "review": policy.limit("review_probability")},
     )
-    for table in ("candidate_pairs", "candidate_levels", "candidate_weights", "name_frequencies"):
+    for table in ("candidate_pairs", "candidate_levels", "name_shares"):
         connection.execute(f"drop table {table}")
     return model
 
@@ -188,66 +200,15 @@ def write_candidates(connection: duckdb.DuckDBPyConnection, policy: IdentityPoli
     return int(row[0]) if row else 0
 
 
-def _fitted_prior(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, model: Model, records: int) -> float:
-    """The probability that two random records match, from the records at hand.
-
-    How often people are registered twice is a property of the file and not of the model: with m and u as they
-    are, the expected number of matches is found by repetition, between the model's share of pairs per record and
-    the most that `max_duplicates_per_record` allows. The same records give the same number.
-    """
-    pairs = model.pairs_per_record
-    most = max(pairs, policy.limit("max_duplicates_per_record"))
-    for _ in range(int(policy.limit("prior_rounds"))):
-        prior = min(0.5, 2 * pairs / max(records - 1, 1))
-        row = connection.execute(
-            "select coalesce(sum(1 / (1 + pow(2, -greatest(least(weight + ?, 60), -60)))), 0) "
-            "from candidate_weights where not contradicted",
-            [_log_odds(prior)],
-        ).fetchone()
-        found = round(float(row[0]) / records, 4) if row and records else 0.0
-        pairs = min(max(found, model.pairs_per_record), most)
-    return min(0.5, 2 * pairs / max(records - 1, 1))
-
-
-def _write_frequencies(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> None:
-    """Write `name_frequencies` (`kind_and_value, share`): the share of people who bear a name, or one that sounds so.
-
-    A person's own duplicates do not make a name common: of records with one name those count that differ in
-    birthday, scaled to the records without one.
-    """
-    parts = " union all ".join(
-        f"""
-        select '{kind}' as kind, {column} as value,
-            case
-                when count(birthday) > 0 then count(*) * count(distinct birthday) / count(birthday)
-                else count(distinct coalesce(phone, email, address_key, record_id::varchar))
-            end as people
-        from subjects
-        where {column} is not null
-        group by {column}
-        """
-        for kind, column in (("name", "name_key"), ("sound", "sound_key"))
-    )
-    connection.execute(
-        f"""
-        create or replace temp table name_frequencies as
-        select kind || '|' || value as kind_and_value,
-            greatest(people / sum(people) over (partition by kind), $least) as share
-        from ({parts})
-        """,
-        {"least": policy.limit("least_name_share")},
-    )
-
-
 def _weight_sql(model: Model) -> str:
-    """SQL for the sum of the match weights of the levels in `e`, names by their frequency in `f`."""
+    """SQL for the sum of the match weights of the levels in `e`, names by how common they are (`ln`, `rn`)."""
     terms = []
     for comparison in COMPARED:
         cases = []
         for level, m in model.m[comparison].items():
             u = f"{model.u[comparison][level]!r}"
-            if comparison == "name" and level in ("same", "same_sound"):
-                u = f"coalesce(f.share, {u})"
+            if comparison == "name" and level in _BY_SHARE:
+                u = f"coalesce(greatest(ln.{_BY_SHARE[level]}, rn.{_BY_SHARE[level]}), {u})"
             cases.append(f"when '{level}' then log2({m!r} / {u})")
         terms.append(f"case e.{comparison} {' '.join(cases)} else 0 end")
     return " + ".join(terms)

@@ -8,6 +8,7 @@ maximisation over the pairs that blocking finds, and the provenance of both. Wha
 import hashlib
 from datetime import date
 from importlib.metadata import version
+from math import inf
 from typing import Any
 
 import duckdb
@@ -51,12 +52,12 @@ def train(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, on: dat
     patterns = connection.execute(
         f"select {', '.join(COMPARED)}, count(*) from candidate_levels where not contradicted group by all order by all"
     ).fetchall()
-    m, matches, rounds = _maximise(patterns, shipped, u, records, int(policy.limit("training_rounds")))
+    start = policy.limit("duplicates_per_record")
+    m, matches, rounds = _maximise(patterns, shipped, u, start, records, int(policy.limit("training_rounds")))
     for table in ("candidate_pairs", "candidate_levels"):
         connection.execute(f"drop table {table}")
-    pairs_per_record = min(
-        max(matches / records, shipped.pairs_per_record / 10), policy.limit("max_duplicates_per_record")
-    )
+    pairs_per_record = min(max(matches / records, start / 10), policy.limit("max_duplicates_per_record"))
+    names, sounds, unlisted = _name_shares(connection, policy)
     signature = connection.execute(
         "select md5(string_agg(md5(concat_ws('|', name_key, birthday, phone, email)), '' order by record_id)) "
         "from subjects"
@@ -72,7 +73,8 @@ def train(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, on: dat
         "customer360": version("customer360"),
         "duckdb": duckdb.__version__,
     }
-    return Model(round(pairs_per_record, 4), m, u, "trained", provenance)
+    prior = float(f"{min(0.5, 2 * pairs_per_record / max(records - 1, 1)):.6g}")
+    return Model(((inf, prior),), m, u, "trained", provenance, names, sounds, unlisted)
 
 
 def _chance_shares(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> Shares:
@@ -101,16 +103,56 @@ def _chance_shares(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy
     return shares
 
 
+def _name_shares(
+    connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy
+) -> tuple[dict[str, float], dict[str, float], float]:
+    """Share of people by name and by sound, for names of at least `min_bearers_to_learn`; and the most any other has.
+
+    A person's own duplicates do not make a name common: of records with one name those count that differ in
+    birthday, scaled to the records without one. Rarer names are left out: they would name single people.
+    """
+    least = policy.limit("min_bearers_to_learn")
+    found: list[dict[str, float]] = []
+    unlisted = 1.0
+    for column in ("name_key", "sound_key"):
+        rows = connection.execute(
+            f"""
+            with bearers as (
+                select
+                    {column} as value,
+                    case
+                        when count(birthday) > 0 then count(*) * count(distinct birthday) / count(birthday)
+                        else count(distinct coalesce(phone, email, address_key, record_id::varchar))
+                    end as people
+                from subjects
+                where {column} is not null
+                group by {column}
+            ),
+            everyone as (select sum(people) as people from bearers)
+            select b.value, b.people / e.people, $least / e.people
+            from bearers as b, everyone as e
+            where b.people >= $least
+            order by b.value
+            """,
+            {"least": least},
+        ).fetchall()
+        found.append({value: float(f"{share:.4g}") for value, share, _ in rows})
+        if rows and column == "name_key":
+            unlisted = float(f"{min(1.0, rows[0][2]):.4g}")
+    return found[0], found[1], unlisted
+
+
 def _maximise(
-    patterns: list[tuple[Any, ...]], shipped: Model, u: Shares, records: int, rounds: int
+    patterns: list[tuple[Any, ...]], shipped: Model, u: Shares, start: float, records: int, rounds: int
 ) -> tuple[Shares, float, int]:
     """Repeat expectation and maximisation over the counted patterns of levels until they settle.
 
+    `start` is the number of matches per record to begin with.
     Returns the shares of matches, the expected number of matches and the rounds it took.
     """
     counts: Floats = np.array([p[-1] for p in patterns], dtype=np.float64)
     m = {c: dict(levels) for c, levels in shipped.m.items()}
-    matches = shipped.pairs_per_record * records
+    matches = start * records
     taken = 0
     for taken in range(1, rounds + 1):  # noqa: B007 - told to the caller
         prior = min(0.5, 2 * matches / max(records * (records - 1), 1))
