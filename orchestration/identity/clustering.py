@@ -14,6 +14,7 @@ from splink.clustering import cluster_pairwise_predictions_at_threshold
 
 from orchestration.identity.cluster_shape import measure, weak_bridges
 from orchestration.identity.comparison import AGREEING, CORROBORATED, DISAGREEING, FIELDS, compare_pairs, evidence_map
+from orchestration.identity.kept_pairs import compare_known
 from orchestration.identity.policy import IdentityPolicy
 
 _ACCEPTED = f"""
@@ -73,7 +74,7 @@ def cluster_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolic
         "create or replace temp table cut_links (l integer, r integer, reason varchar); "
         "create or replace temp table scored_only as select l, r from scored_pairs"
     )
-    compare_pairs(connection, policy, "scored_only", "scored_evidence")
+    compare_known(connection, policy, "scored_only", "scored_evidence")
     connection.execute(_ACCEPTED, {"match_probability": policy.limit("match_probability")})
     _components(connection)
     connection.execute(_SUSPECTS, {"max_cluster_records": policy.limit("max_cluster_records")})

@@ -6,7 +6,7 @@ that follow. What does not: scores (`scoring.py`) and what becomes of links that
 
 import duckdb
 
-from orchestration.identity.comparison import compare_pairs
+from orchestration.identity.kept_pairs import compare_known
 from orchestration.identity.policy import IdentityPolicy
 
 # A mention that carries an id belongs to its owner whatever else it says; the member card comes first.
@@ -106,7 +106,7 @@ rare_words as (
     )
 ),
 telling_words as (
-    select w.record_id, list(w.word) as address_words
+    select w.record_id, list_sort(list(w.word)) as address_words
     from words as w inner join rare_words as r using (word)
     group by w.record_id
 ),
@@ -222,21 +222,30 @@ inner join link_confidence as k on k.rule = d.rule
 """
 
 
-def link_by_identifiers(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> None:
-    """Decide what follows from shared identifiers alone; reads `identity.records` and `identity.mentions`.
+def describe_subjects(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> None:
+    """Say which records are to be linked and what of them can be trusted; reads `identity.records` and `.mentions`.
 
     Writes temporary tables: `owned` (a mention with an id: `record_id, owner_id, rule`), `over_shared`
-    (identifier values not to be trusted: `kind, value, people, records`), `subjects` (the records that
-    remain to be linked, with trusted values only and what facts add to them) and `strong_links` (pairs
-    `l, r` that share an identifier, levels per field, `contradicted`, `rule`, `confidence`).
+    (identifier values not to be trusted: `kind, value, people, records`) and `subjects` (the records that
+    remain to be linked, with trusted values only and what facts add to them).
     """
-    connection.execute("create or replace temp table link_confidence (rule varchar, confidence double)")
-    connection.executemany("insert into link_confidence values (?, ?)", list(policy.confidences.items()))
     connection.execute(_OWNED)
     names = [f"max_{what}_per_{kind}" for kind in ("phone", "email") for what in ("people", "records")]
     names += ["max_people_per_unionid", "max_birthday_share", "min_birthdays_to_learn"]
     connection.execute(_OVER_SHARED, {name: policy.limit(name) for name in names})
     connection.execute(_SUBJECTS, {n: policy.limit(n) for n in ("min_common_address_word", "max_address_word_share")})
+
+
+def link_by_identifiers(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> int:
+    """Decide what follows from shared identifiers alone; reads what `describe_subjects` and `kept_pairs.recall` wrote.
+
+    Writes temporary tables `strong_evidence` (pairs `l, r` that share an identifier, levels per field) and
+    `strong_links` (those of them that a rule joins, with `rule` and `confidence`). Returns how many pairs were
+    compared that no earlier run had compared.
+    """
+    connection.execute("create or replace temp table link_confidence (rule varchar, confidence double)")
+    connection.executemany("insert into link_confidence values (?, ?)", list(policy.confidences.items()))
     connection.execute(_STRONG_PAIRS)
-    compare_pairs(connection, policy, "strong_pairs", "strong_evidence")
+    compared = compare_known(connection, policy, "strong_pairs", "strong_evidence")
     connection.execute(_STRONG_LINKS)
+    return compared

@@ -15,12 +15,13 @@ from orchestration.errors import UserError
 from orchestration.identity.clustering import cluster_records
 from orchestration.identity.customer_ids import assign_customer_ids, rules_signature
 from orchestration.identity.decisions import bind, decisions_file, known_by, read_decisions
-from orchestration.identity.deterministic import link_by_identifiers
+from orchestration.identity.deterministic import describe_subjects, link_by_identifiers
 from orchestration.identity.golden import build_customers
 from orchestration.identity.households import build_households, load_household_rules
+from orchestration.identity.kept_pairs import fingerprints, forget, keep, recall
 from orchestration.identity.policy import IdentityPolicy, load_policy
 from orchestration.identity.records import build_records, register_policy
-from orchestration.identity.scoring import score_pairs
+from orchestration.identity.scoring import current_model, score_pairs, too_many_to_score
 from orchestration.settings import Settings
 
 Report = dict[str, Any]
@@ -36,15 +37,24 @@ def make_records(connection: duckdb.DuckDBPyConnection, settings: Settings) -> R
 def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Report:
     """Write `identity.links`, `identity.clusters` and `identity.review_queue`; report links by rule."""
     policy = _policy(connection, settings)
+    ledger = settings.warehouse / "identity"
     decisions = known_by(read_decisions(decisions_file(settings.warehouse)), settings.known_on)
 
     def work() -> Report:
         bonds = bind(connection, decisions)
-        link_by_identifiers(connection, policy)
+        describe_subjects(connection, policy)
         # What was compared, kept for whoever asks why (`explain.py`).
         connection.execute("create or replace table identity.subjects as select * from subjects")
-        model = score_pairs(connection, policy, settings.warehouse / "identity" / "model.json")
+        model = current_model(policy, ledger / "model.json")
+        prints = fingerprints(policy, model, _count_subjects(connection))
+        known = recall(connection, ledger, prints)
+        compared = link_by_identifiers(connection, policy)
+        scored = score_pairs(connection, policy, model)
         counts = cluster_records(connection, policy)
+        if too_many_to_score(connection, policy):
+            forget(ledger)
+        else:
+            keep(connection, ledger, prints, ("strong_evidence", "scored_evidence"))
         rules = connection.execute("select rule, count(*) from identity.links group by rule order by rule").fetchall()
         pending = connection.execute("select count(*) from identity.review_queue").fetchone()
         shared = connection.execute(
@@ -57,6 +67,12 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
             "decisions": dict(Counter(o.status for o in bonds.outcomes)),
             "over_shared_identifiers": dict(shared),
             "model": model.origin,
+            "comparison": "full" if known.full else "incremental",
+            "full_because": known.why,
+            "records_compared": known.records,
+            "records_unchanged": known.records_unchanged,
+            "pairs_compared": compared + scored.compared,
+            "scored_pairs_reused": scored.reused,
         }
 
     return _timed(work)
@@ -110,6 +126,11 @@ def _policy(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Identi
         raise UserError("identity_limits.csv holds no row that is in force on the business day: check valid_from.")
     register_policy(connection, policy)
     return policy
+
+
+def _count_subjects(connection: duckdb.DuckDBPyConnection) -> int:
+    row = connection.execute("select count(*) from subjects").fetchone()
+    return int(row[0]) if row else 0
 
 
 def _count_records(connection: duckdb.DuckDBPyConnection, records: int) -> Report:

@@ -19,9 +19,9 @@ import duckdb
 from orchestration.database import identifier
 from orchestration.errors import UserError
 from orchestration.identity.blocking_keys import joined
-from orchestration.identity.comparison import compare_pairs
+from orchestration.identity.kept_pairs import compare_known
 from orchestration.identity.name_shares import write_name_shares
-from orchestration.identity.policy import IdentityPolicy
+from orchestration.identity.policy import BlockingRule, IdentityPolicy
 
 MODEL_FORMAT = 3
 COMPARED = ("name", "birthday", "phone", "email", "address", "id_card", "gender")
@@ -126,49 +126,76 @@ def current_model(policy: IdentityPolicy, path: Path) -> Model:
     return read_model(path) if path.exists() else default_model(policy)
 
 
-def score_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, model_path: Path) -> Model:
-    """Score the pairs that the blocking rules find among `subjects`; return the model that was used.
+@dataclass(frozen=True)
+class Scored:
+    """What scoring did: pairs compared now, and pairs whose score of an earlier run still holds."""
 
-    Writes temporary table `scored_pairs` (`l, r, match_weight, match_probability`), one row per pair at or
-    above `review_probability`. The same records and the same model give the same scores.
+    compared: int
+    reused: int
+
+
+def score_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, model: Model) -> Scored:
+    """Score the pairs that the blocking rules find among `subjects`.
+
+    Reads what `kept_pairs.recall` wrote: pairs of unchanged records are not compared again, those that scored high
+    enough are taken over from it. Writes temporary table `scored_pairs` (`l, r, match_weight, match_probability`),
+    one row per pair at or above `review_probability`, adds their levels to `known_levels`, and writes
+    `blocks_left_out` (`rule, block`). The same records and the same model give the same scores.
     """
     connection.execute(
-        "create or replace temp table scored_pairs "
-        "(l integer, r integer, match_weight double, match_probability double)"
+        """
+        create or replace temp table scored_pairs
+        (l integer, r integer, match_weight double, match_probability double);
+        create or replace temp table blocks_left_out (rule varchar, block ubigint)
+        """
     )
-    model = current_model(policy, model_path)
-    records = write_candidates(connection, policy)
-    if records > policy.limit("max_records_to_score"):
-        return model
-    compare_pairs(connection, policy, "candidate_pairs", "candidate_levels")
+    if too_many_to_score(connection, policy):
+        return Scored(0, 0)
+    write_candidates(connection, policy)
+    compared = compare_known(connection, policy, "candidate_pairs", "candidate_levels", remember=False)
     write_name_shares(connection, policy, model.names, model.sounds, model.unlisted)
+    prior = model.prior(_count(connection, "subjects"))
     connection.execute(
         f"""
         insert into scored_pairs
-        select l, r, round(weight, 6), round(1 - 1 / (1 + pow(2, least(weight, 60))), 8)
-        from (
+        with weighed as (
             select e.l, e.r, {_weight_sql(model)} + $prior_weight as weight
             from candidate_levels as e
             left join name_shares as ln on ln.record_id = e.l
             left join name_shares as rn on rn.record_id = e.r
         )
+        select l, r, round(weight, 6) as match_weight, round(1 - 1 / (1 + pow(2, least(weight, 60))), 8)
+        from weighed
         where weight >= log2($review / (1 - $review))
+        union all
+        select l, r, match_weight, match_probability from candidates_known
         order by l, r
         """,
-        {"prior_weight": _log_odds(model.prior(records)), "review": policy.limit("review_probability")},
+        {"prior_weight": _log_odds(prior), "review": policy.limit("review_probability")},
     )
-    for table in ("candidate_pairs", "candidate_levels", "name_shares"):
+    connection.execute(
+        """
+        insert into known_levels by name
+        select e.* from candidate_levels as e
+        where
+            exists (select 1 from scored_pairs as s where s.l = e.l and s.r = e.r)
+            and not exists (select 1 from known_levels as k where k.l = e.l and k.r = e.r)
+        """
+    )
+    reused = _count(connection, "candidates_known")
+    for table in ("candidate_pairs", "candidate_levels", "candidates_known", "name_shares"):
         connection.execute(f"drop table {table}")
-    return model
+    return Scored(compared, reused)
 
 
-def write_candidates(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> int:
-    """Write temporary table `candidate_pairs` (`l, r`): the pairs of `subjects` that share a block.
+def too_many_to_score(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> bool:
+    """Say whether there are more records than a night allows to score."""
+    return _count(connection, "subjects") > policy.limit("max_records_to_score")
 
-    A block larger than its rule allows is left out. Returns the number of records worth scoring.
-    """
-    keys = {rule.name: identifier("block_" + rule.name) for rule in policy.blocking_rules}
-    expressions = "".join(f", {joined(r.keys)} as {keys[r.name]}" for r in policy.blocking_rules)
+
+def write_scoring_keys(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> int:
+    """Write temporary table `scoring_keys`: records worth scoring with one column for each blocking rule."""
+    expressions = "".join(f", {joined(r.keys)} as {_column(r)}" for r in policy.blocking_rules)
     connection.execute(
         f"""
         create or replace temp table scoring_keys as
@@ -180,23 +207,111 @@ def write_candidates(connection: duckdb.DuckDBPyConnection, policy: IdentityPoli
             or (birthday is not null and coalesce(phone, road, surname) is not null)
         """
     )
-    connection.execute("create or replace temp table candidate_pairs (l integer, r integer)")
-    pairs = " union ".join(
-        f"""
-        select l.record_id as l, r.record_id as r
-        from scoring_keys as l
-        inner join scoring_keys as r on l.{key} = r.{key} and l.record_id < r.record_id
-        where l.{key} in (
-            select {key} from scoring_keys where {key} is not null
-            group by {key} having count(*) between 2 and {rule.max_block_size}
-        )
+    return _count(connection, "scoring_keys")
+
+
+def write_candidates(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> int:
+    """Write temporary tables `candidate_pairs` (`l, r`) and `candidates_known` (with their scores).
+
+    Both together are the pairs of `subjects` that share a block. A block larger than its rule allows is left out and
+    noted in `blocks_left_out` (`rule, block`, a checksum). `candidate_pairs` are those with a new or changed record and
+    those of blocks that were too large in the run before; `candidates_known` those that scored high enough then. What
+    is in neither did not. Returns the number of records worth scoring.
+    """
+    records = write_scoring_keys(connection, policy)
+    connection.execute(
         """
-        for rule, key in ((rule, keys[rule.name]) for rule in policy.blocking_rules)
+        create or replace temp table found_pairs (l integer, r integer);
+        create or replace temp table still_blocked (l integer, r integer);
+        create or replace temp table changed_keys as
+        select * from scoring_keys where record_id in (select record_id from changed_records);
+        create or replace temp table scored_before as
+        select l, r, match_weight, match_probability from known_levels where match_weight is not null
+        """
     )
-    if pairs:
-        connection.execute(f"insert into candidate_pairs {pairs}")
-    row = connection.execute("select count(*) from scoring_keys").fetchone()
-    connection.execute("drop table scoring_keys")
+    everything = _count(connection, "changed_keys") == records
+    for rule in policy.blocking_rules:
+        _candidates_of(connection, rule, everything=everything)
+    connection.execute(
+        """
+        create or replace temp table candidates_known as
+        select s.* from scored_before as s
+        inner join (select distinct l, r from still_blocked) as b using (l, r);
+        create or replace temp table candidate_pairs as
+        select distinct l, r from found_pairs as f
+        where not exists (select 1 from candidates_known as k where k.l = f.l and k.r = f.r);
+        """
+    )
+    for table in ("found_pairs", "still_blocked", "scored_before", "changed_keys", "blocks", "scoring_keys"):
+        connection.execute(f"drop table if exists {table}")
+    return records
+
+
+def _candidates_of(connection: duckdb.DuckDBPyConnection, rule: BlockingRule, *, everything: bool) -> None:
+    """Add the pairs of one blocking rule to `found_pairs` and `still_blocked`, its large blocks to the noted ones."""
+    key = _column(rule)
+    values = {"rule": rule.name, "largest": rule.max_block_size}
+    connection.execute(
+        f"""
+        create or replace temp table blocks as
+        select {key} as block, count(*) as records from scoring_keys
+        where {key} is not null group by {key} having count(*) >= 2
+        """
+    )
+    connection.execute(
+        "insert into blocks_left_out select $rule, hash(block) from blocks where records > $largest", values
+    )
+    if everything:
+        connection.execute(
+            f"""
+            insert into found_pairs
+            with members as (
+                select k.record_id, k.{key} as block from scoring_keys as k
+                inner join blocks as b on b.block = k.{key} and b.records <= $largest
+            )
+            select l.record_id, r.record_id
+            from members as l inner join members as r on l.block = r.block and l.record_id < r.record_id
+            """,
+            {"largest": rule.max_block_size},
+        )
+        return
+    connection.execute(
+        f"""
+        insert into found_pairs
+        with open_blocks as (select block from blocks where records <= $largest),
+        reopened as (
+            select block from open_blocks
+            where hash(block) in (select block from closed_blocks where rule = $rule)
+        ),
+        seeds as (
+            select record_id, {key} as block from changed_keys where {key} in (select block from open_blocks)
+            union
+            select record_id, {key} from scoring_keys where {key} in (select block from reopened)
+        )
+        select least(s.record_id, k.record_id), greatest(s.record_id, k.record_id)
+        from seeds as s inner join scoring_keys as k on k.{key} = s.block and k.record_id <> s.record_id
+        """,
+        values,
+    )
+    connection.execute(
+        f"""
+        insert into still_blocked
+        select s.l, s.r
+        from scored_before as s
+        inner join scoring_keys as l on l.record_id = s.l
+        inner join scoring_keys as r on r.record_id = s.r and r.{key} = l.{key}
+        where l.{key} not in (select block from blocks where records > $largest)
+        """,
+        {"largest": rule.max_block_size},
+    )
+
+
+def _column(rule: BlockingRule) -> str:
+    return identifier("block_" + rule.name)
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = connection.execute(f"select count(*) from {table}").fetchone()
     return int(row[0]) if row else 0
 
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from orchestration.as_of import business_day
 from orchestration.errors import UserError
 from orchestration.identity.comparison import compare_pairs
-from orchestration.identity.deterministic import link_by_identifiers
+from orchestration.identity.deterministic import describe_subjects
 from orchestration.identity.policy import IdentityPolicy, load_policy
 from orchestration.identity.records import register_policy
 from orchestration.identity.scoring import COMPARED, Model, default_model, save_model, write_candidates
@@ -202,7 +202,7 @@ def train_model(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Mo
     as_of = business_day(settings)
     policy = load_policy(settings.policy_dir, as_of)
     register_policy(connection, policy)
-    link_by_identifiers(connection, policy)
+    describe_subjects(connection, policy)
     model = train(connection, policy, as_of)
     save_model(model, settings.warehouse / "identity" / "model.json")
     return model

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestration.identity.comparison import compare_pairs
-from orchestration.identity.deterministic import link_by_identifiers
+from orchestration.identity.deterministic import describe_subjects
 from orchestration.identity.policy import load_policy
 from orchestration.identity.records import build_records, register_policy
 
@@ -31,7 +31,7 @@ def level(world: Any, field: str, left: str, right: str) -> str:
     policy = load_policy(world.settings.policy_dir, world.settings.as_of)
     register_policy(world.connection, policy)
     build_records(world.connection, policy)
-    link_by_identifiers(world.connection, policy)
+    describe_subjects(world.connection, policy)
     world.connection.execute("create temp table two as select min(record_id) as l, max(record_id) as r from subjects")
     compare_pairs(world.connection, policy, "two", "levels")
     return str(world.rows(f"select {field} from levels")[0][0])

@@ -1,0 +1,201 @@
+"""What the last run found out about pairs of records, kept so that a night compares only what is new or changed.
+
+What belongs here: the files of the last run's compared pairs (`<warehouse>/identity/kept_pairs/`), when they may be
+used, and which records have not changed since. What does not: comparing (`comparison.py`), blocking and scoring
+(`scoring.py`).
+
+A pair is used again when both of its records are as they were: same key, same content of everything that is compared
+(the row of `subjects`, in which shared values and common words are blanked already) and same place in the order of
+age. All else follows from model, policy and code; when one of them changes, everything is compared anew. So a night
+gives what a full run gives on the same data, pair by pair and digit by digit.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from orchestration.database import literal
+from orchestration.identity.comparison import FIELDS, compare_pairs
+from orchestration.identity.name_shares import reference_fingerprint
+from orchestration.identity.policy import IdentityPolicy
+
+if TYPE_CHECKING:
+    from orchestration.identity.scoring import Model
+
+_FOLDER = "kept_pairs"
+_FORMAT = 1
+_CODE = ("comparison.py", "blocking_keys.py", "scoring.py", "name_shares.py", "kept_pairs.py")
+_LEVELS = (*FIELDS, "both_latin", "one_word", "both_chinese", "contradicted", "incompatible")
+_FLAGS = _LEVELS[len(FIELDS) :]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What of the last run can be used: `full` says that nothing can, and `why`; `records_unchanged` of how many."""
+
+    full: bool
+    why: str
+    records: int
+    records_unchanged: int
+
+
+def fingerprints(policy: IdentityPolicy, model: "Model", records: int) -> dict[str, str]:
+    """Checksums of all that decides levels and scores besides the records: model, policy, code, engine, word lists."""
+    here = Path(__file__).parent
+    code = hashlib.sha256(b"".join((here / name).read_bytes() for name in _CODE)).hexdigest()
+    parts: dict[str, object] = {
+        "model": (sorted(model.m.items()), sorted(model.u.items()), sorted(model.names.items()),
+                  sorted(model.sounds.items()), model.unlisted),
+        "prior": model.prior(records),
+        "policy": (sorted(policy.limits.items()), policy.blocking_rules, policy.source_trust),
+        "code": (_FORMAT, code, duckdb.__version__),
+        "word lists": reference_fingerprint(),
+    }  # fmt: skip
+    return {name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in parts.items()}
+
+
+def recall(connection: duckdb.DuckDBPyConnection, ledger: Path, prints: Mapping[str, str]) -> Kept:
+    """Find what of the last run holds for `subjects` as they are now.
+
+    Writes temporary tables `record_contents` (`record_id, content`: every subject), `changed_records` (`record_id`: new
+    or changed ones), `known_levels` (pairs `l, r` of unchanged records with their levels, `match_weight` and
+    `match_probability` where they were scored high enough) and `closed_blocks` (`rule, block`: blocks that were too
+    large). Files that cannot be read are no fault: everything is compared anew.
+    """
+    connection.execute(
+        f"""
+        create or replace temp table record_contents as
+        select record_id, hash(*columns(* exclude (record_id))) as content
+        from (
+            select s.*, r.record_key, r.first_delivered, r.first_seen_at
+            from subjects as s inner join identity.records as r using (record_id)
+        ) as described;
+        create or replace temp table changed_records as select record_id from record_contents;
+        create or replace temp table known_levels (
+            l integer, r integer, {", ".join(f"{f} varchar" for f in FIELDS)},
+            {", ".join(f"{f} boolean" for f in _FLAGS)}, match_weight double, match_probability double
+        );
+        create or replace temp table closed_blocks (rule varchar, block ubigint)
+        """
+    )
+    folder = ledger / _FOLDER
+    why = _why_not(folder, prints)
+    if not why:
+        try:
+            _load(connection, folder)
+        except duckdb.Error:
+            why = "what was kept of the last run cannot be read"
+    row = connection.execute(
+        "select (select count(*) from record_contents), (select count(*) from changed_records)"
+    ).fetchone()
+    records, changed = row or (0, 0)
+    return Kept(bool(why), why, records, records - changed)
+
+
+def _why_not(folder: Path, prints: Mapping[str, str]) -> str:
+    file = folder / "fingerprints.json"
+    if not file.exists():
+        return "nothing is kept of an earlier run"
+    try:
+        before = json.loads(file.read_text(encoding="utf-8"))
+        differing = [name for name in prints if before.get(name) != prints[name]]
+    except (OSError, ValueError, AttributeError):
+        return "what was kept of the last run cannot be read"
+    return f"changed since the last run: {', '.join(differing)}" if differing else ""
+
+
+def _load(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    files = {name: literal(str(folder / f"{name}.parquet")) for name in ("records", "pairs", "blocks")}
+    connection.execute(
+        f"""
+        create or replace temp table unchanged_records as
+        select k.number, c.record_id
+        from read_parquet({files["records"]}) as k
+        inner join identity.records as r on r.source = k.source and r.record_key = k.record_key
+        inner join record_contents as c on c.record_id = r.record_id and c.content = k.content;
+        create or replace temp table recalled as
+        select l.record_id as l, r.record_id as r, {", ".join(f"k.{c}" for c in _LEVELS)},
+            k.match_weight, k.match_probability
+        from read_parquet({files["pairs"]}) as k
+        inner join unchanged_records as l on l.number = k.l
+        inner join unchanged_records as r on r.number = k.r;
+        create or replace temp table recalled_blocks as select rule, block from read_parquet({files["blocks"]});
+        insert into known_levels select * from recalled;
+        insert into closed_blocks select * from recalled_blocks;
+        create or replace temp table changed_records as
+        select record_id from record_contents where record_id not in (select record_id from unchanged_records);
+        drop table unchanged_records;
+        drop table recalled;
+        drop table recalled_blocks
+        """
+    )
+
+
+def compare_known(
+    connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, pairs: str, into: str, *, remember: bool = True
+) -> int:
+    """Write `into` as `compare_pairs` does, comparing only pairs that are not in `known_levels`; return how many.
+
+    `remember` adds what was compared to `known_levels`.
+    """
+    connection.execute(
+        f"""
+        create or replace temp table unknown_pairs as
+        select p.l, p.r from {pairs} as p
+        where not exists (select 1 from known_levels as k where k.l = p.l and k.r = p.r)
+        """
+    )
+    compare_pairs(connection, policy, "unknown_pairs", "unknown_levels")
+    columns = ", ".join(_LEVELS)
+    connection.execute(
+        f"""
+        create or replace temp table {into} as
+        select l, r, {columns} from unknown_levels
+        union all
+        select k.l, k.r, {columns} from known_levels as k
+        where exists (select 1 from {pairs} as p where p.l = k.l and p.r = k.r)
+        """
+    )
+    if remember:
+        connection.execute(f"insert into known_levels select l, r, {columns}, null, null from unknown_levels")
+    row = connection.execute("select count(*) from unknown_levels").fetchone()
+    connection.execute("drop table unknown_pairs; drop table unknown_levels")
+    return int(row[0]) if row else 0
+
+
+def keep(
+    connection: duckdb.DuckDBPyConnection, ledger: Path, prints: Mapping[str, str], compared: tuple[str, ...]
+) -> None:
+    """Keep for the next run the levels in the tables `compared`, scores, contents and blocks that are too large.
+
+    The folder is replaced as a whole; a run that is broken off leaves none, and the next one compares everything.
+    Record keys and checksums only: no value of a person is written.
+    """
+    folder, aside = ledger / _FOLDER, ledger / f"{_FOLDER}.part"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    columns = ", ".join(_LEVELS)
+    everything = " union ".join(f"select l, r, {columns} from {table}" for table in compared)
+    for name, query in {
+        "records": "select c.record_id as number, r.source, r.record_key, c.content from record_contents as c "
+        "inner join identity.records as r using (record_id) order by c.record_id",
+        "pairs": f"select c.*, s.match_weight, s.match_probability from ({everything}) as c "
+        "left join scored_pairs as s using (l, r) order by c.l, c.r",
+        "blocks": "select rule, block from blocks_left_out",
+    }.items():
+        target = literal(str(aside / f"{name}.parquet"))
+        connection.execute(f"copy ({query}) to {target} (format parquet, compression zstd)")
+    (aside / "fingerprints.json").write_text(json.dumps(dict(prints), indent=1) + "\n", encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)
+
+
+def forget(ledger: Path) -> None:
+    """Leave nothing for the next run."""
+    shutil.rmtree(ledger / _FOLDER, ignore_errors=True)
