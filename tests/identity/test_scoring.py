@@ -71,7 +71,9 @@ def test_a_pair_weighs_the_same_whatever_else_arrives(world: Any) -> None:
     alone = weight()
     assert len(alone) == 1
     for number in range(200):
-        world.member(f"N{number}", "张伟", f"1380000{number:04d}", birthday=f"19{60 + number % 30}-05-06", city="长沙市")
+        world.member(
+            f"N{number}", "张伟", f"1380000{number:04d}", birthday=f"19{60 + number % 30}-05-06", city="长沙市"
+        )
     world.resolve()
     assert weight() == alone
 
