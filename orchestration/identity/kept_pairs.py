@@ -60,14 +60,8 @@ def fingerprints(policy: IdentityPolicy, model: "Model", records: int) -> dict[s
     return {name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in parts.items()}
 
 
-def recall(connection: duckdb.DuckDBPyConnection, ledger: Path, prints: Mapping[str, str]) -> Kept:
-    """Find what of the last run holds for `subjects` as they are now.
-
-    Writes temporary tables `record_contents` (`record_id, content`: every subject), `changed_records` (`record_id`: new
-    or changed ones), `known_levels` (pairs `l, r` of unchanged records with their levels, `match_weight` and
-    `match_probability` where they were scored high enough) and `closed_blocks` (`rule, block`: blocks that were too
-    large). Files that cannot be read are no fault: everything is compared anew.
-    """
+def know_nothing(connection: duckdb.DuckDBPyConnection) -> None:
+    """Write the tables of `recall` as they are where nothing is kept: every record is new, no pair is known."""
     connection.execute(
         f"""
         create or replace temp table record_contents as
@@ -81,9 +75,21 @@ def recall(connection: duckdb.DuckDBPyConnection, ledger: Path, prints: Mapping[
             l integer, r integer, {", ".join(f"{f} varchar" for f in FIELDS)},
             {", ".join(f"{f} boolean" for f in _FLAGS)}, match_weight double, match_probability double
         );
-        create or replace temp table closed_blocks (rule varchar, block ubigint)
+        create or replace temp table closed_blocks (rule varchar, block ubigint);
+        create or replace temp table blocks_left_out (rule varchar, block ubigint)
         """
     )
+
+
+def recall(connection: duckdb.DuckDBPyConnection, ledger: Path, prints: Mapping[str, str]) -> Kept:
+    """Find what of the last run holds for `subjects` as they are now.
+
+    Writes temporary tables `record_contents` (`record_id, content`: every subject), `changed_records` (`record_id`: new
+    or changed ones), `known_levels` (pairs `l, r` of unchanged records with their levels, `match_weight` and
+    `match_probability` where they were scored high enough) and `closed_blocks` (`rule, block`: blocks that were too
+    large). Files that cannot be read are no fault: everything is compared anew.
+    """
+    know_nothing(connection)
     folder = ledger / _FOLDER
     why = _why_not(folder, prints)
     if not why:

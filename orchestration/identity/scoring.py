@@ -139,15 +139,12 @@ def score_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, m
 
     Reads what `kept_pairs.recall` wrote: pairs of unchanged records are not compared again, those that scored high
     enough are taken over from it. Writes temporary table `scored_pairs` (`l, r, match_weight, match_probability`),
-    one row per pair at or above `review_probability`, adds their levels to `known_levels`, and writes
-    `blocks_left_out` (`rule, block`). The same records and the same model give the same scores.
+    one row per pair at or above `review_probability`, and adds to `known_levels` and `blocks_left_out`.
+    The same records and the same model give the same scores.
     """
     connection.execute(
-        """
-        create or replace temp table scored_pairs
-        (l integer, r integer, match_weight double, match_probability double);
-        create or replace temp table blocks_left_out (rule varchar, block ubigint)
-        """
+        "create or replace temp table scored_pairs "
+        "(l integer, r integer, match_weight double, match_probability double)"
     )
     if too_many_to_score(connection, policy):
         return Scored(0, 0)

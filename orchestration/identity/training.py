@@ -19,6 +19,7 @@ from orchestration.as_of import business_day
 from orchestration.errors import UserError
 from orchestration.identity.comparison import compare_pairs
 from orchestration.identity.deterministic import describe_subjects
+from orchestration.identity.kept_pairs import know_nothing
 from orchestration.identity.policy import IdentityPolicy, load_policy
 from orchestration.identity.records import register_policy
 from orchestration.identity.scoring import COMPARED, Model, default_model, save_model, write_candidates
@@ -203,6 +204,7 @@ def train_model(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Mo
     policy = load_policy(settings.policy_dir, as_of)
     register_policy(connection, policy)
     describe_subjects(connection, policy)
+    know_nothing(connection)
     model = train(connection, policy, as_of)
     save_model(model, settings.warehouse / "identity" / "model.json")
     return model
