@@ -10,7 +10,7 @@
         cast({{ numerator }} as decimal(28, 4)) as numerator,
         cast({{ denominator }} as decimal(28, 4)) as denominator
     from {{ cube }}
-    where {{ denominator }} <> 0
+    where {{ numerator }} <> 0 or {{ denominator }} <> 0
     {%- if not loop.last %}
     union all
     {% endif -%}

@@ -11,7 +11,9 @@ cubes as (
     union all
     select * from {{ ref('int_kpi_contacts_counted') }}
     union all
-    select * from {{ ref('int_kpi_service_counted') }}
+    select * from {{ ref('int_kpi_surveys_counted') }}
+    union all
+    select * from {{ ref('int_kpi_cases_counted') }}
 ),
 
 parts as (

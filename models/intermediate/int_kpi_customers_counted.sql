@@ -99,6 +99,7 @@ customer_cube as (
         customers.evaluated_on,
         customers.tier,
         customers.channel,
+        count(*) as customers,
         sum(customers.is_buyer) as buyers,
         sum(customers.is_repeater) as repeaters,
         sum(case when core.tier is not null then customers.is_buyer else 0 end) as core_buyers,
@@ -113,6 +114,19 @@ customer_cube as (
         customers.evaluated_on,
         customers.tier,
         customers.channel
+),
+
+-- What customers of a tier are compared with; a customer has no channel of service.
+tier_cube as (
+    select
+        evaluated_on,
+        tier,
+        cast(null as varchar(200)) as channel,
+        sum(customers) as customers
+    from customer_cube
+    group by
+        evaluated_on,
+        tier
 ),
 
 -- Who was in the group when its window began, under the tier and channel of that day.
@@ -201,6 +215,8 @@ counts as (
         ('new_customer_conversion', 'new_buyers', 'new_customers'),
         ('days_first_to_second', 'days_to_second', 'second_purchases'),
     ]) }}
+    union all
+    {{ kpi_rows('tier_cube', [('complaint_rate', '0', 'customers')]) }}
     union all
     {{ kpi_rows('concentration', [('revenue_concentration_top5', 'top_spend', 'spend')]) }}
     union all

@@ -18,6 +18,33 @@
     'online_revenue_share',
     'store_revenue_share',
     'sales_service_link_rate',
+    'first_response_minutes',
+    'handling_minutes',
+    'complaint_resolution_minutes',
+    'problem_solved_rate',
+    'closed_loop_rate',
+    'objection_response_rate',
+    'complex_solution_rate',
+    'repeat_contact_rate',
+    'bot_containment_rate',
+    'second_touch_rate',
+    'timeout_complaint_change',
+    'complaint_rate',
+    'complaint_to_promoter',
+    'unsolved_complaint_repurchase',
+] %}
+{%- set case_windows = [
+    'sales_service_link_rate',
+    'first_response_minutes',
+    'handling_minutes',
+    'complaint_resolution_minutes',
+    'problem_solved_rate',
+    'closed_loop_rate',
+    'objection_response_rate',
+    'complex_solution_rate',
+    'repeat_contact_rate',
+    'bot_containment_rate',
+    'second_touch_rate',
 ] %}
 {%- set settings = [
     'promoter_from',
@@ -133,6 +160,17 @@ compared as (
 days as (
     select
         in_force.*,
+        greatest(
+            {%- for name in case_windows %}
+            in_force.{{ name }}_days,
+            {%- endfor %}
+            2 * in_force.timeout_complaint_change_days + 1
+        ) as case_days,
+        greatest(
+            in_force.complaint_rate_days,
+            in_force.complaint_to_promoter_days,
+            in_force.unsolved_complaint_repurchase_days
+        ) as complaint_days,
         evaluation_days.is_month_end,
         evaluation_days.is_as_of,
         cast({{ days_after('in_force.evaluated_on', 1) }} as timestamp) as evaluated_end,

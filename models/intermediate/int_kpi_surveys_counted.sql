@@ -12,8 +12,8 @@ states as (
 
 cases as (
     select
-        *,
-        cast(opened_at as date) as opened_on
+        case_id,
+        channel
     from {{ ref('int_cases_resolved') }}
 ),
 
@@ -69,55 +69,11 @@ answer_cube as (
         channel
 ),
 
-first_purchases as (
-    select
-        customer_id,
-        min(purchased_on) as first_purchase_on
-    from {{ ref('int_purchase_days_aggregated') }}
-    where purchases > 0
-    group by customer_id
-),
-
-dated_cases as (
-    select
-        days.evaluated_on,
-        case
-            when cases.customer_id is null then 'unlinked'
-            else coalesce({{ tier_in(schemes, 'days.official_scheme', 'states') }}, 'unknown')
-        end as tier,
-        coalesce(cases.channel, 'unknown') as channel,
-        case when first_purchases.first_purchase_on <= days.evaluated_on then 1 else 0 end as is_of_buyer
-    from cases
-    inner join days
-        on
-            cases.opened_on <= days.evaluated_on
-            and cases.opened_on >= {{ days_after('days.evaluated_on', '-days.sales_service_link_rate_days') }}
-    left join states
-        on cases.customer_id = states.customer_id and days.evaluated_on = states.evaluated_on
-    left join first_purchases on cases.customer_id = first_purchases.customer_id
-),
-
-case_cube as (
-    select
-        evaluated_on,
-        tier,
-        channel,
-        count(*) as cases,
-        sum(is_of_buyer) as cases_of_buyers
-    from dated_cases
-    group by
-        evaluated_on,
-        tier,
-        channel
-),
-
 counts as (
     {{ kpi_rows('answer_cube', [
         ('nps', '100 * net_promoters', 'nps_answers'),
         ('csat', 'satisfied', 'csat_answers'),
     ]) }}
-    union all
-    {{ kpi_rows('case_cube', [('sales_service_link_rate', 'cases_of_buyers', 'cases')]) }}
 )
 
 select * from counts
