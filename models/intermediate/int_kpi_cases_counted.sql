@@ -315,8 +315,9 @@ judged as (
         case when is_inbound then 1 end as is_contact,
         case when is_inbound and {{ days_between('previous_contact_on', 'opened_on') }} <= repeat_days then 1 end
             as is_repeat,
-        case when handled_by = 'bot' and is_solved is not null then 1 end as is_bot,
-        case when handled_by = 'bot' and is_solved and not coalesce(has_second_touch, false) then 1 end
+        -- A case that nobody is known to have may have been taken up by a person unseen.
+        case when handled_by = 'bot' and (not is_solved or is_inbound) then 1 end as is_bot,
+        case when handled_by = 'bot' and is_solved and is_inbound and not coalesce(has_second_touch, false) then 1 end
             as is_contained,
         case when handled_by = 'bot' and is_inbound then 1 end as is_bot_contact,
         case when handled_by = 'bot' and has_second_touch then 1 end as is_second_touch,
