@@ -1,6 +1,6 @@
 -- depends_on: {{ ref('tier_schemes') }}
 {%- set schemes = official_schemes() %}
-{#- KPI, what is summed, what it is counted of: each per case and day of evaluation, empty where the case does not count. -#}
+{#- KPI, what is summed, what it is counted of: per case and day of evaluation, empty where the case does not count. -#}
 {%- set measures = [
     ('first_response_minutes', 'first_response_clock', 'has_first_response'),
     ('handling_minutes', 'handling_clock', 'has_handling'),
