@@ -30,6 +30,7 @@ _POLICIES = {
     "null_tokens": "Texts that mean `not given`, by type of column. One row per text and type of column.",
     "phone_default_regions": "Regions whose numbering plan reads a phone without a country code, in order. "
     "One row per region and first day of validity.",
+    "export_roles": "Who may export, and who of them sees contact data. One row per role and first day of validity.",
     "household_rules": "What says that customers share a home. One row per rule and first day of validity.",
     "publication": "How many published versions are kept, and how long. One row per setting and first day of validity.",
     "reading_limits": "How large and how broken a delivered file may be. One row per limit and first day of validity.",

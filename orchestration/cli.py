@@ -5,6 +5,7 @@ take seconds. Exit status: 0 done or nothing to do, 1 a bug, 2 a fault that the 
 3 a gate failed and the published file stayed as it was.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -184,6 +185,37 @@ def customer(
         for event in view.timeline:
             timeline.add_row(*("" if part is None else str(part) for part in event))
         out.print(timeline)
+
+
+@app.command()
+def export(
+    audience: Annotated[str, typer.Argument(help="Audience of seeds/policy/audiences.csv.")],
+    warehouse: WarehouseOption = None,
+    file_format: Annotated[str, typer.Option("--format", help="csv or parquet.")] = "csv",
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Folder; default <warehouse>/exports.", show_default=False)
+    ] = None,
+    role: Annotated[str, typer.Option(help="Role of seeds/policy/export_roles.csv.")] = "analyst",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+) -> None:
+    """Write the members of an audience from the published version to a file, masked unless the role sees more."""
+    settings = _settings(warehouse=warehouse)
+    from orchestration.publication.export import FORMATS, export_audience
+    from orchestration.publication.versions import current_version
+
+    chosen = next((known for known in FORMATS if known == file_format.lower()), None)
+    if chosen is None:
+        raise UserError(f"There is no format {file_format!r}: use {' or '.join(FORMATS)}.")
+    version = current_version(settings)
+    if version is None:
+        raise UserError(f"Nothing is published in {settings.warehouse} yet: run `c360 refresh` first.")
+    made = export_audience(settings, version, audience, file_format=chosen, out=to and to.resolve(), role=role)
+    if as_json:
+        print(json.dumps({**made.manifest.model_dump(mode="json"), "path": str(made.path)}, ensure_ascii=False))
+        return
+    shown = "masked" if made.manifest.masked else f"contact data of {made.manifest.rows_with_contact_data:,}"
+    summary = f"{made.manifest.rows:,} members of {audience} as of {made.manifest.as_of}, {shown}"
+    out.print(f"{summary}\n{made.path}\n{made.manifest_path}", highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -95,6 +95,11 @@ class Settings(BaseSettings):
         return self.warehouse / "serving"
 
     @property
+    def exports_dir(self) -> Path:
+        """Exported audiences, by audience, version and role."""
+        return self.warehouse / "exports"
+
+    @property
     def temp_dir(self) -> Path:
         """Spill files and files being written; may be emptied when nothing runs."""
         return self.warehouse / "tmp"

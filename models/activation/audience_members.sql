@@ -91,9 +91,13 @@ final as (
             else 'later'
         end as contact_status,
         placed.planned_on,
+        members.arm = 'treatment'
+        and not contactable.is_suppressed
+        and (contactable.has_consent or not audiences.is_marketing) as may_contact,
         members.as_of_date as as_of
     from members
     inner join audiences on members.audience = audiences.audience
+    inner join {{ ref('int_customers_contactable') }} as contactable on members.customer_id = contactable.customer_id
     left join weighed
         on
             members.audience = weighed.audience

@@ -184,17 +184,16 @@ complaints as (
 
 expected_purchases as (
     select
-        purchase_spans.customer_id,
+        behaviours.customer_id,
         'purchase_expected' as trigger_name,
-        cast({{ days_after('purchase_spans.last_on', 'ceil(habits.purchase_cycle_days)') }} as timestamp)
-            as triggered_at,
+        cast(behaviours.expected_next_purchase_on as timestamp) as triggered_at,
         cast(null as timestamp) as ended_at,
         cast(null as double) as score,
         cast(null as double) as second_score,
         cast(null as varchar(200)) as detail
-    from purchase_spans
-    inner join {{ ref('int_customer_habits_aggregated') }} as habits on purchase_spans.customer_id = habits.customer_id
-    where habits.purchase_cycle_days is not null
+    from {{ ref('int_customer_behaviours') }} as behaviours
+    inner join as_of on behaviours.evaluated_on = as_of.as_of_date
+    where behaviours.expected_next_purchase_on is not null
 ),
 
 category_gaps as (

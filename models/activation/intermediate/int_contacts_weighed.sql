@@ -1,5 +1,3 @@
--- depends_on: {{ ref('contact_plan') }}
-{%- set plan = policy_settings('contact_plan') %}
 with
 
 as_of as (
@@ -56,12 +54,12 @@ history as (
         entries.opens_on
 ),
 
-order_values as (
+expected_values as (
     select
-        customer_id,
-        sum(purchased_amount) / nullif(sum(purchases), 0) as average_order_value
-    from {{ ref('int_purchase_days_aggregated') }}
-    group by customer_id
+        estimates.customer_id,
+        estimates.clv_365d * estimates.contribution_share as expected_value
+    from {{ ref('int_customer_values') }} as estimates
+    inner join as_of on estimates.evaluated_on = as_of.as_of_date
 ),
 
 ranks as (
@@ -108,9 +106,7 @@ reached as (
         coalesce(history.is_done, 0) = 1 as is_done,
         coalesce(history.recent_contacts, 0) as recent_contacts,
         coalesce(history.contacts_in_spell, 0) as contacts_in_spell,
-        coalesce(order_values.average_order_value, 0)
-        * {{ plan.get('return_rate', '0') }}
-        * {{ plan.get('margin_share', '0') }} as expected_value
+        case when audiences.stop_loss then coalesce(expected_values.expected_value, 0) end as expected_value
     from open_entries as entries
     inner join audiences on entries.audience = audiences.audience
     left join {{ ref('int_customers_contactable') }} as contactable on entries.customer_id = contactable.customer_id
@@ -123,7 +119,7 @@ reached as (
             and entries.due_at = history.due_at
             and entries.opens_on = history.opens_on
     left join queue_ranks on entries.customer_id = queue_ranks.customer_id
-    left join order_values on entries.customer_id = order_values.customer_id and audiences.stop_loss
+    left join expected_values on entries.customer_id = expected_values.customer_id
 ),
 
 -- Two carts left at once are one reminder; the steps of a series and the days of a calendar are contacts of their own.
