@@ -211,7 +211,7 @@ def export(
         raise UserError(f"Nothing is published in {settings.warehouse} yet: run `c360 refresh` first.")
     made = export_audience(settings, version, audience, file_format=chosen, out=to and to.resolve(), role=role)
     if as_json:
-        print(json.dumps({**made.manifest.model_dump(mode="json"), "path": str(made.path)}, ensure_ascii=False))
+        typer.echo(json.dumps({**made.manifest.model_dump(mode="json"), "path": str(made.path)}, ensure_ascii=False))
         return
     shown = "masked" if made.manifest.masked else f"contact data of {made.manifest.rows_with_contact_data:,}"
     summary = f"{made.manifest.rows:,} members of {audience} as of {made.manifest.as_of}, {shown}"
