@@ -22,7 +22,7 @@
                     cast(at_least as varchar(30)) as at_least,
                     cast(below as varchar(30)) as below
                 from {{ relation }}
-                order by {{ scheme }}, valid_from, position, metric
+                order by valid_from, position, metric
             {%- endset -%}
             {%- for row in run_query(query) -%}
                 {%- do rules.append({

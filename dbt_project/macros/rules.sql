@@ -1,10 +1,11 @@
 {#- The rules of a policy table as a list of steps, `rule`, `valid_from`, `position`, `step`, `column_name`,
     `comparison`, `value_type`, `operands`: what Python parsed and checked (`orchestration/warehouse/rule_tables.py`) and
-    wrote into policy.rule_steps. `name` and `text` are the seed's columns of a rule's name and its text.
+    wrote into policy.rule_steps. `name` and `text` are the seed's columns of a rule's name and its text, `also` one
+    more column that each step carries, e.g. a weight.
 
     Call it at the top of a model, with `-- depends_on` the seed, and hand the list to `rule_holds`. A rule that was
     edited after it was checked stops the run. -#}
-{% macro policy_rule_steps(seed, name, text='rule') -%}
+{% macro policy_rule_steps(seed, name, text='rule', also=none) -%}
     {%- set steps = [] -%}
     {%- if execute -%}
         {%- set relation = adapter.get_relation(database=target.database, schema='policy', identifier=seed) -%}
@@ -16,6 +17,7 @@
                 select
                     rules.{{ name }} as rule,
                     cast(rules.valid_from as varchar(10)) as valid_from,
+                    {{ 'cast(rules.' ~ also ~ ' as varchar(30))' if also else 'null' }} as also,
                     steps.position,
                     steps.step,
                     steps.column_name,
@@ -38,6 +40,7 @@
                 {%- do steps.append({
                     'rule': row['rule'],
                     'valid_from': row['valid_from'],
+                    'also': row['also'],
                     'position': row['position'] | int,
                     'step': row['step'],
                     'column_name': row['column_name'],
@@ -67,6 +70,46 @@
             when {{ on_day ~ " >= cast('" ~ version ~ "' as date)" if not loop.last else 'true' }} then {{ condition }}
         {%- endfor %}
         end
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The name of the first rule that holds, by the number in `also` of its newest version; empty where none does. -#}
+{% macro first_rule_that_holds(steps, on_day, relation) -%}
+    {%- set ranks = [] -%}
+    {%- for rule in steps | map(attribute='rule') | unique -%}
+        {%- set newest = steps | selectattr('rule', 'equalto', rule) | sort(attribute='valid_from') | last -%}
+        {%- do ranks.append({'rule': rule, 'rank': newest['also'] | float}) -%}
+    {%- endfor -%}
+    {%- if not ranks -%}
+        cast(null as varchar(200))
+    {%- else -%}
+        case
+        {%- for ranked in ranks | sort(attribute='rank') %}
+            when {{ rule_holds(steps, ranked['rule'], on_day, relation) }} then {{ text_literal(ranked['rule']) }}
+        {%- endfor %}
+        end
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The weights (`also`) of the rules that hold by the weights of all rules, in percent, each by the version in force. -#}
+{% macro weight_that_holds(steps, on_day, relation) -%}
+    {%- set held, total = [], [] -%}
+    {%- for rule in steps | map(attribute='rule') | unique -%}
+        {%- set mine = steps | selectattr('rule', 'equalto', rule) | list -%}
+        {%- set versions = mine | map(attribute='valid_from') | unique | sort(reverse=true) | list -%}
+        {%- set weight = ['case'] -%}
+        {%- for version in versions -%}
+            {%- set begun = on_day ~ " >= cast('" ~ version ~ "' as date)" if not loop.last else 'true' -%}
+            {%- do weight.append('when ' ~ begun ~ ' then ' ~ (mine | selectattr('valid_from', 'equalto', version) | first)['also']) -%}
+        {%- endfor -%}
+        {%- do weight.append('end') -%}
+        {%- do total.append(weight | join(' ')) -%}
+        {%- do held.append('case when ' ~ rule_holds(steps, rule, on_day, relation) ~ ' then ' ~ weight | join(' ') ~ ' else 0 end') -%}
+    {%- endfor -%}
+    {%- if not held -%}
+        0
+    {%- else -%}
+        100.0 * ({{ held | join('\n            + ') }}) / nullif({{ total | join(' + ') }}, 0)
     {%- endif -%}
 {%- endmacro %}
 
@@ -189,4 +232,17 @@
 
 {% macro duckdb__each_of(list) -%}
     unnest({{ list }})
+{%- endmacro %}
+
+{#- The texts of a group as a list, ordered by a number. -#}
+{% macro list_in_order(text, number) -%}
+    {{ return(adapter.dispatch('list_in_order')(text, number)) }}
+{%- endmacro %}
+
+{% macro default__list_in_order(text, number) -%}
+    transform(array_sort(collect_list(struct({{ number }} as place, {{ text }} as entry))), item -> item.entry)
+{%- endmacro %}
+
+{% macro duckdb__list_in_order(text, number) -%}
+    list({{ text }} order by {{ number }})
 {%- endmacro %}

@@ -30,6 +30,7 @@ in_force as (
         as_of_date,
         cast(max(case when setting = 'spend_days' then value end) as integer) as spend_days,
         cast(max(case when setting = 'activity_days' then value end) as integer) as activity_days,
+        cast(max(case when setting = 'habit_days' then value end) as integer) as habit_days,
         cast(max(case when setting = 'history_months' then value end) as integer) as history_months
     from settings_by_age
     where age = 1
@@ -43,6 +44,7 @@ bounded as (
         last_day({{ months_after('as_of_date', '-history_months') }}) as history_from,
         spend_days,
         activity_days,
+        habit_days,
         history_months
     from in_force
 )

@@ -9,6 +9,7 @@ categories as (
         lines.customer_id,
         lines.category,
         sum(lines.net_amount) as net_amount,
+        min(case when lines.net_amount > 0 then lines.purchased_on end) as first_bought_on,
         max(
             case
                 when
@@ -41,6 +42,7 @@ typed as (
         customer_id,
         category,
         cast(net_amount as decimal(18, 4)) as net_amount,
+        first_bought_on,
         in_window = 1 as in_window,
         in_window_before = 1 as in_window_before
     from categories

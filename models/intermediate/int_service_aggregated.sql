@@ -1,7 +1,12 @@
+-- depends_on: {{ ref('need_classes') }}
+{%- set needs = policy_rule_steps('need_classes', name='need_class', also='priority') %}
 with
 
 cases as (
-    select * from {{ ref('int_cases_resolved') }}
+    select
+        *,
+        cast(opened_at as date) as opened_on
+    from {{ ref('int_cases_resolved') }}
     where customer_id is not null
 ),
 
@@ -10,17 +15,13 @@ surveys as (
     where customer_id is not null
 ),
 
-outreach as (
-    select * from {{ ref('int_outreach_resolved') }}
-    where customer_id is not null
-),
-
 case_counts as (
     select
         customer_id,
         count(*) as cases,
         sum(case when case_type = 'complaint' then 1 else 0 end) as complaints,
-        sum(case when is_open then 1 else 0 end) as open_cases
+        sum(case when is_open then 1 else 0 end) as open_cases,
+        sum(case when is_open and case_type = 'complaint' then 1 else 0 end) as open_complaints
     from cases
     group by customer_id
 ),
@@ -61,38 +62,51 @@ csat as (
     group by customer_id
 ),
 
--- An answered contact says more than a case the customer had to open.
-contacts as (
+case_needs as (
     select
         customer_id,
-        channel,
-        1 as preference,
-        responded_at as contacted_at
-    from outreach
-    where is_answered and channel is not null
-    union all
-    select
-        customer_id,
-        channel,
-        2 as preference,
-        opened_at as contacted_at
+        opened_at,
+        topic,
+        {{ first_rule_that_holds(needs, 'cases.opened_on', 'cases') }} as need_class
     from cases
-    where channel is not null
 ),
 
-contact_channels as (
+needs as (
     select
         customer_id,
-        channel,
+        need_class,
         row_number() over (
             partition by customer_id
-            order by min(preference) asc, count(*) desc, max(contacted_at) desc, channel asc
+            order by count(*) desc, max(opened_at) desc, need_class asc
         ) as choice
-    from contacts
+    from case_needs
+    where need_class is not null
     group by
         customer_id,
-        channel,
-        preference
+        need_class
+),
+
+topic_counts as (
+    select
+        customer_id,
+        topic,
+        row_number() over (
+            partition by customer_id
+            order by count(*) desc, max(opened_at) desc, topic asc
+        ) as choice
+    from case_needs
+    where topic is not null
+    group by
+        customer_id,
+        topic
+),
+
+topics as (
+    select
+        customer_id,
+        {{ list_in_order('topic', 'choice') }} as issue_topics
+    from topic_counts
+    group by customer_id
 ),
 
 customers as (
@@ -101,8 +115,6 @@ customers as (
     select customer_id from nps
     union distinct
     select customer_id from csat
-    union distinct
-    select customer_id from contact_channels
 ),
 
 service as (
@@ -111,17 +123,19 @@ service as (
         cast(case_counts.cases as integer) as cases,
         cast(case_counts.complaints as integer) as complaints,
         cast(case_counts.open_cases as integer) as open_cases,
+        cast(case_counts.open_complaints as integer) as open_complaints,
+        needs.need_class,
+        topics.issue_topics,
         cast(nps.nps_last as integer) as nps_last,
         cast(nps.nps_average as decimal(18, 2)) as nps_average,
         cast(csat.csat_last as integer) as csat_last,
-        cast(csat.csat_average as decimal(18, 2)) as csat_average,
-        contact_channels.channel as preferred_contact_channel
+        cast(csat.csat_average as decimal(18, 2)) as csat_average
     from customers
     left join case_counts on customers.customer_id = case_counts.customer_id
     left join nps on customers.customer_id = nps.customer_id
     left join csat on customers.customer_id = csat.customer_id
-    left join contact_channels
-        on customers.customer_id = contact_channels.customer_id and contact_channels.choice = 1
+    left join needs on customers.customer_id = needs.customer_id and needs.choice = 1
+    left join topics on customers.customer_id = topics.customer_id
 )
 
 select * from service

@@ -1,5 +1,7 @@
--- depends_on: {{ ref('tag_rules') }}
+-- depends_on: {{ ref('tag_rules') }}, {{ ref('profile_fields') }}, {{ ref('activity_classes') }}
 {%- set tag_rules = policy_rule_steps('tag_rules', name='tag') %}
+{%- set profile_fields = policy_rule_steps('profile_fields', name='field', also='weight') %}
+{%- set activity_classes = policy_rules('activity_classes', scheme="'activity_class'", outcome='activity_class') %}
 with
 
 customers as (
@@ -7,7 +9,10 @@ customers as (
 ),
 
 as_of as (
-    select as_of_date from {{ ref('int_as_of') }}
+    select
+        as_of_date,
+        habit_days
+    from {{ ref('int_as_of') }}
 ),
 
 states as (
@@ -22,6 +27,25 @@ habits as (
 
 service as (
     select * from {{ ref('int_service_aggregated') }}
+),
+
+contact_habits as (
+    select * from {{ ref('int_contact_habits_aggregated') }}
+),
+
+life_stages as (
+    select * from {{ ref('int_life_stages_resolved') }}
+),
+
+referrals as (
+    select
+        referred.referrer_customer_id as customer_id,
+        count(*) as referrals_made,
+        sum(case when states.total_purchases > 0 then 1 else 0 end) as referrals_converted
+    from customers as referred
+    inner join states on referred.customer_id = states.customer_id
+    where referred.referrer_customer_id <> referred.customer_id
+    group by referred.referrer_customer_id
 ),
 
 purchases as (
@@ -67,6 +91,33 @@ seen as (
     group by customer_id
 ),
 
+recent_days as (
+    select
+        interactions.customer_id,
+        count(distinct interactions.interacted_on) as active_days
+    from {{ ref('int_interactions_aggregated') }} as interactions
+    cross join as_of
+    where interactions.interacted_on > {{ days_after('as_of.as_of_date', '-as_of.habit_days') }}
+    group by interactions.customer_id
+),
+
+active as (
+    select
+        customers.customer_id,
+        coalesce(recent_days.active_days, 0) as active_days,
+        customers.as_of_date
+    from customers
+    left join recent_days on customers.customer_id = recent_days.customer_id
+),
+
+activity as (
+    select
+        customer_id,
+        active_days,
+        {{ first_that_holds(activity_classes, 'activity_class', 'as_of_date') }} as activity_class
+    from active
+),
+
 aged as (
     select
         customer_id,
@@ -100,8 +151,12 @@ profiles as (
         customers.salutation,
         customers.gender,
         bands.age_band,
+        cast(extract(month from customers.birthday) as integer) as birthday_month,
+        extract(month from customers.birthday) = extract(month from customers.as_of_date) as is_birthday_month,
         customers.province,
         customers.city,
+        customers.masked_phone,
+        customers.masked_email,
         customers.member_count > 0 as is_member,
         customers.account_count > 0 as has_account,
         coalesce(service.cases, 0) > 0 as has_cases,
@@ -111,6 +166,9 @@ profiles as (
         cast(customers.registered_at as date) as registered_on,
         customers.first_seen_on,
         states.last_interaction_on,
+        cast(states.days_since_interaction as integer) as days_since_interaction,
+        cast(activity.active_days as integer) as active_days,
+        activity.activity_class,
         seen.store_first_seen_on,
         seen.store_last_seen_on,
         seen.online_first_seen_on,
@@ -119,6 +177,7 @@ profiles as (
         seen.service_last_seen_on,
         purchases.first_purchase_on,
         states.last_purchase_on,
+        cast(states.days_since_first_purchase as integer) as days_since_first_purchase,
         states.total_purchases as orders,
         cast(coalesce(purchases.gross_revenue, 0) as decimal(18, 4)) as gross_revenue,
         states.total_spend as net_revenue,
@@ -126,12 +185,37 @@ profiles as (
         states.window_purchases as orders_12m,
         states.window_spend as net_revenue_12m,
         habits.purchase_cycle_days,
+        {{ days_after('states.last_purchase_on', 'round(habits.purchase_cycle_days)') }} as expected_next_purchase_on,
         habits.favourite_category,
+        habits.favourite_category_share,
+        habits.price_band,
+        habits.coupon_share,
+        habits.promotion_share,
         habits.preferred_channel,
-        service.preferred_contact_channel,
+        habits.channel_habit,
+        habits.store_share,
+        habits.web_share,
+        habits.app_share,
+        habits.mini_program_share,
+        contact_habits.preferred_contact_channel,
+        contact_habits.preferred_contact_hour,
+        coalesce(contact_habits.contacts_received, 0) as contacts_received,
+        coalesce(contact_habits.contacts_answered, 0) as contacts_answered,
+        contact_habits.contact_answer_rate,
+        contact_habits.last_contact_at,
+        contact_habits.last_contact_kind,
+        contact_habits.last_contact_channel,
+        contact_habits.last_contact_about,
+        cast(coalesce(referrals.referrals_made, 0) as integer) as referrals_made,
+        cast(coalesce(referrals.referrals_converted, 0) as integer) as referrals_converted,
+        life_stages.life_stage,
+        life_stages.life_stage_on,
         coalesce(service.cases, 0) as cases,
         coalesce(service.complaints, 0) as complaints,
         coalesce(service.open_cases, 0) as open_cases,
+        coalesce(service.open_complaints, 0) as open_complaints,
+        service.need_class,
+        service.issue_topics,
         service.nps_last,
         service.nps_average,
         service.csat_last,
@@ -161,15 +245,27 @@ profiles as (
     left join purchases on customers.customer_id = purchases.customer_id
     left join habits on customers.customer_id = habits.customer_id
     left join service on customers.customer_id = service.customer_id
+    left join contact_habits on customers.customer_id = contact_habits.customer_id
+    left join life_stages on customers.customer_id = life_stages.customer_id
+    left join referrals on customers.customer_id = referrals.customer_id
     left join seen on customers.customer_id = seen.customer_id
+    left join activity on customers.customer_id = activity.customer_id
     left join bands on customers.customer_id = bands.customer_id
+),
+
+completed as (
+    select
+        *,
+        cast({{ weight_that_holds(profile_fields, 'profiles.as_of', 'profiles') }} as decimal(5, 2))
+            as profile_completeness
+    from profiles
 ),
 
 final as (
     select
         *,
-        {{ rules_that_hold(tag_rules, 'profiles.as_of', 'profiles') }} as tags
-    from profiles
+        {{ rules_that_hold(tag_rules, 'completed.as_of', 'completed') }} as tags
+    from completed
 )
 
 select * from final

@@ -13,9 +13,9 @@ A table of rules is declared beside its types:
         meta: {rules: {name: tag, text: rule, over: customer_360, without: [tags], dictionary: tag_dictionary}}
 
 `name` and `text` are its columns of the rule's name and text, `over` the model whose columns rules may name (those with
-a `data_type` in its yml), `without` the ones of them that are made from the rules themselves, `dictionary` a policy
-table that must list the name. A column whose yml says `meta: {values: {table: …, column: …, where: {…}}}` can only be
-compared with a value that stands in that policy table.
+a `data_type` in its yml; `only` some of them, or all `without` the ones that rules make), `dictionary` a policy
+table that must list the name. A column whose yml says `meta: {values: {table: …, column: …, where: {…}, also: […]}}`
+can only be compared with a value that stands in that policy table or in `also`.
 """
 
 import csv
@@ -65,8 +65,9 @@ def read_rules(policy_dir: Path, models_dir: Path) -> list[DatedRule]:
         declared = seed["config"].get("meta", {}).get("rules")
         if declared:
             columns = model_columns(policy_dir, models_dir, declared["over"])
-            for made in declared.get("without", []):
-                columns.pop(made, None)
+            without = declared.get("without", [])
+            only = declared.get("only", columns)
+            columns = {name: column for name, column in columns.items() if name in only and name not in without}
             found = _rules_of(policy_dir / f"{seed['name']}.csv", declared, columns)
             if "dictionary" in declared:
                 _check_names(policy_dir, seed["name"], declared, found)
@@ -98,12 +99,15 @@ def _values(policy_dir: Path, column: Mapping[str, Any]) -> set[str] | None:
     values = column.get("config", {}).get("meta", {}).get("values")
     if values is None:
         return None
-    where = values.get("where", {})
-    return set(values.get("also", [])) | {
-        line[values["column"]]
-        for _, line in _lines(policy_dir / f"{values['table']}.csv")
-        if all(line[name] == wanted for name, wanted in where.items())
-    }
+    known = set(values.get("also", []))
+    if "table" in values:
+        where = values.get("where", {})
+        known |= {
+            line[values["column"]]
+            for _, line in _lines(policy_dir / f"{values['table']}.csv")
+            if all(line[name] == wanted for name, wanted in where.items())
+        }
+    return known
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:

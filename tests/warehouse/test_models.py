@@ -210,6 +210,40 @@ def test_habits_prefer_the_later_channel_and_the_answered_contact(built: World) 
     assert _profile(built, "returner", *columns) == ("store", "cups", "sms", "35-44")
 
 
+def test_the_profile_tells_habits_of_buying(built: World) -> None:
+    columns = ("favourite_category_share", "price_band", "coupon_share", "channel_habit", "store_share", "web_share")
+    # cups 70 (100 less the return of 30), tea 40 (60 less the return of 20); one unit at 100 and one at 60.
+    assert _profile(built, "returner", *columns) == (
+        Decimal("0.6364"),
+        "value",
+        Decimal(0),
+        "store_and_online",
+        Decimal("0.5"),
+        Decimal("0.5"),
+    )
+    assert _profile(built, "returner", "expected_next_purchase_on") == (date(2026, 6, 9),)
+    assert _profile(built, "prospect", "price_band", "expected_next_purchase_on") == (None, None)
+
+
+def test_the_profile_tells_how_to_reach_a_customer_and_what_about(built: World) -> None:
+    columns = ("preferred_contact_hour", "contacts_received", "contact_answer_rate", "last_contact_kind")
+    assert _profile(built, "returner", *columns) == (11, 2, Decimal("0.5"), "case")
+    assert _profile(built, "returner", "last_contact_about", "open_complaints") == ("complaint", 1)
+
+
+def test_activity_is_counted_over_thirty_days_with_as_of_the_last(built: World) -> None:
+    # 1, 5, 20, 25, 27 and 30 June; the returns are no interaction.
+    assert _profile(built, "returner", "active_days", "activity_class") == (6, "weekly")
+    assert _profile(built, "growing", "active_days", "activity_class") == (0, "inactive")
+
+
+def test_the_birthday_is_known_by_its_month_and_completes_the_profile(built: World) -> None:
+    columns = ("birthday_month", "is_birthday_month", "profile_completeness")
+    # Name 15, birthday 15, card and account 10 of 100.
+    assert _profile(built, "returner", *columns) == (7, False, Decimal(40))
+    assert _profile(built, "prospect", *columns) == (None, None, Decimal(15))
+
+
 def test_service_counts_hold_at_the_end_of_as_of(built: World) -> None:
     columns = ("cases", "complaints", "open_cases", "nps_last", "nps_average", "csat_last", "csat_average")
     assert _profile(built, "returner", *columns) == (3, 2, 2, 9, Decimal(6), 5, Decimal("3.5"))
