@@ -61,30 +61,6 @@ channel_shares as (
     group by customer_id
 ),
 
-purchase_days as (
-    select distinct
-        customer_id,
-        purchased_on
-    from orders
-),
-
-gaps as (
-    select
-        customer_id,
-        {{ days_between('lag(purchased_on) over (partition by customer_id order by purchased_on)', 'purchased_on') }}
-            as gap_days
-    from purchase_days
-),
-
-cycles as (
-    select
-        customer_id,
-        cast({{ median_of('gap_days') }} as decimal(18, 2)) as purchase_cycle_days
-    from gaps
-    where gap_days is not null
-    group by customer_id
-),
-
 order_values as (
     select
         customer_id,
@@ -171,7 +147,6 @@ habits as (
             when channel_shares.store_share = 0 then 'online_only'
             else 'store_and_online'
         end as channel_habit,
-        cycles.purchase_cycle_days,
         bands.price_band,
         cast(order_values.coupon_share as decimal(5, 4)) as coupon_share,
         cast(order_values.promotion_share as decimal(5, 4)) as promotion_share,
@@ -187,7 +162,6 @@ habits as (
     left join channels on order_values.customer_id = channels.customer_id and channels.choice = 1
     left join channel_shares on order_values.customer_id = channel_shares.customer_id
     left join bands on order_values.customer_id = bands.customer_id and bands.choice = 1
-    left join cycles on order_values.customer_id = cycles.customer_id
     left join breadth on order_values.customer_id = breadth.customer_id
 )
 

@@ -21,6 +21,12 @@ states as (
     inner join as_of on states.evaluated_on = as_of.as_of_date
 ),
 
+behaviours as (
+    select behaviours.*
+    from {{ ref('int_customer_behaviours') }} as behaviours
+    inner join as_of on behaviours.evaluated_on = as_of.as_of_date
+),
+
 habits as (
     select * from {{ ref('int_customer_habits_aggregated') }}
 ),
@@ -184,8 +190,10 @@ profiles as (
         cast(purchases.purchased_amount / nullif(states.total_purchases, 0) as decimal(18, 4)) as average_order_value,
         states.window_purchases as orders_12m,
         states.window_spend as net_revenue_12m,
-        habits.purchase_cycle_days,
-        {{ days_after('states.last_purchase_on', 'round(habits.purchase_cycle_days)') }} as expected_next_purchase_on,
+        behaviours.purchase_cycle_days,
+        behaviours.expected_next_purchase_on,
+        behaviours.repurchase_rate,
+        behaviours.return_share,
         habits.favourite_category,
         habits.favourite_category_share,
         habits.price_band,
@@ -243,6 +251,7 @@ profiles as (
     inner join rfm on customers.customer_id = rfm.customer_id
     inner join lifecycle on customers.customer_id = lifecycle.customer_id
     left join purchases on customers.customer_id = purchases.customer_id
+    left join behaviours on customers.customer_id = behaviours.customer_id
     left join habits on customers.customer_id = habits.customer_id
     left join service on customers.customer_id = service.customer_id
     left join contact_habits on customers.customer_id = contact_habits.customer_id
