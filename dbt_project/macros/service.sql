@@ -3,7 +3,13 @@
     coalesce(({{ survey }}.csat - 1) * 25, {{ survey }}.nps * 10)
 {%- endmacro %}
 
-{#- 100 for a clock within its target, target by clock beyond it. -#}
+{#- 100 for a clock within its target, target by clock beyond it; empty where the clock is. -#}
 {% macro timeliness(clock, target) -%}
-    least(100, 100 * {{ target }} / nullif(greatest({{ clock }}, {{ target }}), 0))
+    case when {{ clock }} <= {{ target }} then 100 else 100 * {{ target }} / {{ clock }} end
+{%- endmacro %}
+
+{#- Whether an answer came after a case was settled; one that carries a date alone stands at midnight and counts for its
+    whole day. -#}
+{% macro is_answer_after(answered_at, settled_at) -%}
+    ({{ answered_at }} >= {{ settled_at }} or {{ answered_at }} = cast(cast({{ settled_at }} as date) as timestamp))
 {%- endmacro %}

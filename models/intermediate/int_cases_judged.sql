@@ -141,19 +141,11 @@ contacts as (
     window contacts_in_order as (partition by customer_id order by opened_at, case_id)
 ),
 
--- An answer that carries a date alone stands at midnight and counts for the whole day.
 named_answers as (
     select
         timed.case_id,
-        max(
-            case
-                when surveys.responded_at >= timed.settled_at then 1
-                when
-                    surveys.responded_at = cast(cast(timed.settled_at as date) as timestamp)
-                    then 1
-                else 0
-            end
-        ) = 1 as is_answered,
+        max(case when {{ is_answer_after('surveys.responded_at', 'timed.settled_at') }} then 1 else 0 end) = 1
+            as is_answered,
         min({{ survey_score('surveys') }}) as worst_score,
         max_by({{ survey_score('surveys') }}, surveys.responded_at) as last_score,
         max(surveys.responded_at) as last_answered_at,
@@ -184,7 +176,7 @@ later_answers as (
     inner join other_answers on timed.customer_id = other_answers.customer_id
     where
         timed.is_solved
-        and other_answers.responded_at >= timed.settled_at
+        and {{ is_answer_after('other_answers.responded_at', 'timed.settled_at') }}
         and {{ days_between('cast(timed.settled_at as date)', 'cast(other_answers.responded_at as date)') }}
         <= timed.closed_loop_days
 ),
@@ -198,7 +190,7 @@ recommendations as (
         on timed.customer_id = surveys.customer_id and surveys.nps is not null
     where
         timed.is_complaint
-        and surveys.responded_at >= timed.settled_at
+        and {{ is_answer_after('surveys.responded_at', 'timed.settled_at') }}
         and {{ days_between('cast(timed.settled_at as date)', 'cast(surveys.responded_at as date)') }}
         <= timed.promoter_days
     group by timed.case_id
@@ -224,11 +216,15 @@ joined as (
         named_answers.last_answered_at,
         case
             when timed.is_contact
-                then coalesce({{ days_between('contacts.previous_contact_on', 'timed.opened_on') }} <= timed.repeat_days, false)
+                then coalesce(
+                    {{ days_between('contacts.previous_contact_on', 'timed.opened_on') }} <= timed.repeat_days, false
+                )
         end as is_repeat_7d,
         case
             when timed.is_contact
-                then coalesce({{ days_between('timed.opened_on', 'contacts.next_contact_on') }} <= timed.repeat_days, false)
+                then coalesce(
+                    {{ days_between('timed.opened_on', 'contacts.next_contact_on') }} <= timed.repeat_days, false
+                )
         end as has_repeat_7d,
         contacts.next_contact_at,
         case

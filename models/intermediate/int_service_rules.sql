@@ -18,10 +18,23 @@ settings as (
     from {{ ref('service_settings') }}
 ),
 
+-- Who is a promoter is one rule for KPIs and cases.
+kpi_settings as (
+    select
+        setting as rule,
+        valid_from,
+        value,
+        0 as is_working
+    from {{ ref('kpi_settings') }}
+    where setting = 'promoter_from'
+),
+
 rules as (
     select * from targets
     union all
     select * from settings
+    union all
+    select * from kpi_settings
 ),
 
 changes as (
@@ -55,7 +68,9 @@ in_force as (
     select
         case when version_number > 1 then valid_from else cast('0001-01-01' as date) end as valid_from,
         coalesce(replaced_on, cast('9999-12-31' as date)) as replaced_on,
-        {% for measure in ['first_response', 'handling', 'complaint_resolution', 'objection_response', 'complex_solution'] -%}
+        {% for measure in [
+            'first_response', 'handling', 'complaint_resolution', 'objection_response', 'complex_solution'
+        ] -%}
         max(case when rule = '{{ measure }}' then value end) as {{ measure }}_target,
         max(case when rule = '{{ measure }}' then is_working end) = 1 as {{ measure }}_is_working,
         {% endfor -%}

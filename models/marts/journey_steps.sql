@@ -6,8 +6,9 @@ as_of as (
 
 service_rules as (
     select rules.journey_days
-    from {{ ref('int_service_rules') }} as rules
-    inner join as_of on as_of.as_of_date >= rules.valid_from and as_of.as_of_date < rules.replaced_on
+    from as_of
+    inner join {{ ref('int_service_rules') }} as rules
+        on as_of.as_of_date >= rules.valid_from and as_of.as_of_date < rules.replaced_on
 ),
 
 versions as (

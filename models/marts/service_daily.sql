@@ -37,7 +37,8 @@ days as (
             sum(case when is_complaint and is_solved then coalesce(resolution_minutes, 0) else 0 end) as decimal(18, 2)
         ) as complaint_resolution_minutes,
         cast(
-            sum(case when is_complaint and is_solved then coalesce(resolution_minutes_working, 0) else 0 end) as decimal(18, 2)
+            sum(case when is_complaint and is_solved then coalesce(resolution_minutes_working, 0) else 0 end)
+            as decimal(18, 2)
         ) as complaint_resolution_minutes_working,
         cast(count(is_complaint_solved_in_time) as bigint) as judged_complaints,
         cast(sum(case when is_complaint_solved_in_time then 1 else 0 end) as bigint) as complaints_solved_in_time,

@@ -110,8 +110,9 @@ ranked as (
         cast(impact as decimal(18, 4)) as impact,
         cast(frequency as decimal(9, 6)) as frequency,
         cast(impact * frequency as decimal(18, 6)) as score,
-        (select as_of_date from as_of) as as_of
+        as_of.as_of_date as as_of
     from weighed
+    cross join as_of
 )
 
 select * from ranked
