@@ -86,7 +86,7 @@
     {{ return(text.rstrip('0').rstrip('.') if '.' in text else text) }}
 {%- endmacro %}
 
-{#- The settings of a policy seed in force on the day of evaluation, as a mapping from setting to number. -#}
+{#- The settings of a policy seed in force on as-of, as a mapping from setting to number. -#}
 {% macro policy_settings(seed) -%}
     {%- set settings = {} -%}
     {%- if execute -%}
@@ -161,4 +161,57 @@
         {%- endfor %}
         end
     {%- endif -%}
+{%- endmacro %}
+
+{#- The schemes that every customer is placed in: name, and column of `int_customer_states`. -#}
+{% macro schemes() -%}
+    {{ return([
+        {'scheme': 'spend_tier', 'column': 'spend_tier'},
+        {'scheme': 'membership', 'column': 'membership'},
+        {'scheme': 'service_class', 'column': 'service_class'},
+        {'scheme': 'value_level', 'column': 'value_level'},
+        {'scheme': 'behaviour_type', 'column': 'behaviour_type'},
+        {'scheme': 'rfm', 'column': 'rfm_segment'},
+    ]) }}
+{%- endmacro %}
+
+{#- The two views of the lifecycle: name, and column of `int_customer_states`. -#}
+{% macro lifecycle_views() -%}
+    {{ return([
+        {'scheme': 'stage', 'column': 'lifecycle_stage'},
+        {'scheme': 'funnel', 'column': 'funnel_stage'},
+    ]) }}
+{%- endmacro %}
+
+{#- The metrics a scheme decides by, as a JSON text of name and value: those of the version in force on `on_day`. -#}
+{% macro deciding_metrics(rules, scheme, on_day) -%}
+    {%- set mine = rules | selectattr('scheme', 'equalto', scheme) | list -%}
+    {%- set versions = mine | map(attribute='valid_from') | unique | sort(reverse=true) | list -%}
+    {%- if not mine -%}
+        cast(null as varchar(200))
+    {%- else -%}
+        case
+        {%- for version in versions %}
+            {%- set metrics = mine | selectattr('valid_from', 'equalto', version) | map(attribute='metric') | select | unique | sort | list %}
+            when {{ on_day ~ " >= cast('" ~ version ~ "' as date)" if not loop.last else 'true' }}
+                then '{'
+                {%- for metric in metrics %} || '{{ ', ' if not loop.first }}"{{ metric }}": ' || coalesce(cast({{ metric }} as varchar(50)), 'null')
+                {%- endfor %} || '}'
+        {%- endfor %}
+        end
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The schemes of `rules` that only a customer's own purchases decide, so that the very day of a change is known.
+    Every other scheme depends on other customers or on rates, and is known by day of evaluation. -#}
+{% macro exact_schemes(rules) -%}
+    {%- set exact = [] -%}
+    {%- set by_purchases = ['window_purchases', 'window_spend', 'total_purchases', 'total_spend', 'units_bought'] -%}
+    {%- for scheme in schemes() -%}
+        {%- set metrics = rules | selectattr('scheme', 'equalto', scheme['scheme']) | map(attribute='metric') | select | list -%}
+        {%- if metrics and metrics | reject('in', by_purchases) | list | length == 0 -%}
+            {%- do exact.append(scheme['scheme']) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(exact) }}
 {%- endmacro %}

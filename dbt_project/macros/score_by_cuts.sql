@@ -1,7 +1,26 @@
-{#- Four aggregates: the cut points of `column` by the settings `scoring`, named `<name>_first_cut` and so on. -#}
-{% macro cut_points(column, name, scoring) -%}
+{#- Quantile of `column` at the probability that `setting` had on `on_day` (a grouping column); `from_top` counts the
+    share from the highest value down. A quantile's probability must be a constant, so each version has its own. -#}
+{% macro quantile_on(column, versions, setting, on_day, from_top=false) -%}
+    {%- set mine = versions | selectattr('setting', 'equalto', setting) | sort(attribute='valid_from', reverse=true) | list -%}
+    {%- if not mine -%}
+        {{ quantile_type_7(column, '0.5') }}
+    {%- elif mine | length == 1 -%}
+        {{ quantile_type_7(column, ('1 - ' if from_top else '') ~ mine[0]['value']) }}
+    {%- else -%}
+        case
+        {%- for version in mine %}
+            when {{ on_day ~ " >= cast('" ~ version['valid_from'] ~ "' as date)" if not loop.last else 'true' }}
+                then {{ quantile_type_7(column, ('1 - ' if from_top else '') ~ version['value']) }}
+        {%- endfor %}
+        end
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Four aggregates: the cut points of `column` by the settings `scoring` in force on `on_day`, named `<name>_first_cut`
+    and so on. -#}
+{% macro cut_points(column, name, scoring, on_day) -%}
     {%- for cut in ['first_cut', 'second_cut', 'third_cut', 'fourth_cut'] -%}
-        {{ quantile_type_7(column, scoring.get(cut, '0.5')) }} + {{ scoring.get('cut_offset', '0') }} as {{ name }}_{{ cut }}
+        {{ quantile_on(column, scoring, cut, on_day) }} + {{ setting_on(scoring, 'cut_offset', on_day) }} as {{ name }}_{{ cut }}
         {{- ', ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}

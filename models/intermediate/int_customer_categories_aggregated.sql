@@ -18,17 +18,7 @@ categories as (
                     then 1
                 else 0
             end
-        ) as in_window,
-        max(
-            case
-                when
-                    lines.net_amount > 0
-                    and lines.purchased_on < {{ days_after('as_of.as_of_date', '-as_of.spend_days') }}
-                    and lines.purchased_on >= {{ days_after('as_of.as_of_date', '-2 * as_of.spend_days - 1') }}
-                    then 1
-                else 0
-            end
-        ) as in_window_before
+        ) as in_window
     from {{ ref('int_purchases_unioned') }} as lines
     cross join as_of
     where lines.customer_id is not null and lines.category is not null
@@ -43,8 +33,7 @@ typed as (
         category,
         cast(net_amount as decimal(18, 4)) as net_amount,
         first_bought_on,
-        in_window = 1 as in_window,
-        in_window_before = 1 as in_window_before
+        in_window = 1 as in_window
     from categories
 )
 

@@ -11,18 +11,9 @@ orders as (
         orders.customer_id,
         orders.channel,
         orders.purchased_on,
-        orders.net_amount,
         orders.used_coupon,
-        orders.used_coupon or orders.is_discounted as is_promoted,
-        case
-            when orders.purchased_on >= {{ days_after('as_of.as_of_date', '-as_of.spend_days') }}
-                then 'window'
-            when orders.purchased_on >= {{ days_after('as_of.as_of_date', '-2 * as_of.spend_days - 1') }}
-                then 'window_before'
-            else 'earlier'
-        end as period
+        orders.used_coupon or orders.is_discounted as is_promoted
     from {{ ref('int_orders_aggregated') }} as orders
-    cross join as_of
     where orders.customer_id is not null and orders.is_purchase
 ),
 
@@ -61,11 +52,9 @@ channel_shares as (
     group by customer_id
 ),
 
-order_values as (
+promotions as (
     select
         customer_id,
-        avg(case when period = 'window' then net_amount end) as order_value,
-        avg(case when period = 'window_before' then net_amount end) as order_value_before,
         avg(case when used_coupon then 1.0 else 0.0 end) as coupon_share,
         avg(case when is_promoted then 1.0 else 0.0 end) as promotion_share
     from orders
@@ -77,8 +66,6 @@ categories as (
         customer_id,
         category,
         net_amount,
-        in_window,
-        in_window_before,
         row_number() over (partition by customer_id order by net_amount desc, category asc) as choice
     from {{ ref('int_customer_categories_aggregated') }}
 ),
@@ -88,9 +75,7 @@ breadth as (
         customer_id,
         max(case when choice = 1 and net_amount > 0 then category end) as favourite_category,
         max(case when choice = 1 and net_amount > 0 then net_amount end)
-        / nullif(sum(case when net_amount > 0 then net_amount else 0 end), 0) as favourite_category_share,
-        sum(case when in_window then 1 else 0 end) as categories_bought,
-        sum(case when in_window_before then 1 else 0 end) as categories_bought_before
+        / nullif(sum(case when net_amount > 0 then net_amount else 0 end), 0) as favourite_category_share
     from categories
     group by customer_id
 ),
@@ -136,7 +121,7 @@ bands as (
 
 habits as (
     select
-        order_values.customer_id,
+        promotions.customer_id,
         channels.channel as preferred_channel,
         cast(channel_shares.store_share as decimal(5, 4)) as store_share,
         cast(channel_shares.web_share as decimal(5, 4)) as web_share,
@@ -148,21 +133,15 @@ habits as (
             else 'store_and_online'
         end as channel_habit,
         bands.price_band,
-        cast(order_values.coupon_share as decimal(5, 4)) as coupon_share,
-        cast(order_values.promotion_share as decimal(5, 4)) as promotion_share,
+        cast(promotions.coupon_share as decimal(5, 4)) as coupon_share,
+        cast(promotions.promotion_share as decimal(5, 4)) as promotion_share,
         breadth.favourite_category,
-        cast(breadth.favourite_category_share as decimal(5, 4)) as favourite_category_share,
-        -- A change needs a year before to compare with.
-        case
-            when order_values.order_value_before is not null
-                then cast(breadth.categories_bought - breadth.categories_bought_before as integer)
-        end as category_change,
-        cast(order_values.order_value - order_values.order_value_before as decimal(18, 4)) as order_value_change
-    from order_values
-    left join channels on order_values.customer_id = channels.customer_id and channels.choice = 1
-    left join channel_shares on order_values.customer_id = channel_shares.customer_id
-    left join bands on order_values.customer_id = bands.customer_id and bands.choice = 1
-    left join breadth on order_values.customer_id = breadth.customer_id
+        cast(breadth.favourite_category_share as decimal(5, 4)) as favourite_category_share
+    from promotions
+    left join channels on promotions.customer_id = channels.customer_id and channels.choice = 1
+    left join channel_shares on promotions.customer_id = channel_shares.customer_id
+    left join bands on promotions.customer_id = bands.customer_id and bands.choice = 1
+    left join breadth on promotions.customer_id = breadth.customer_id
 )
 
 select * from habits

@@ -1,5 +1,5 @@
--- depends_on: {{ ref('rfm_scoring') }}, {{ ref('int_as_of') }}
-{%- set scoring = policy_settings('rfm_scoring') %}
+-- depends_on: {{ ref('rfm_scoring') }}
+{%- set scoring = policy_setting_versions('rfm_scoring') %}
 with
 
 buyers as (
@@ -15,9 +15,9 @@ buyers as (
 cuts as (
     select
         evaluated_on,
-        {{ cut_points('days_since_purchase', 'recency', scoring) }},
-        {{ cut_points('total_purchases', 'frequency', scoring) }},
-        {{ cut_points('total_spend', 'monetary', scoring) }}
+        {{ cut_points('days_since_purchase', 'recency', scoring, 'evaluated_on') }},
+        {{ cut_points('total_purchases', 'frequency', scoring, 'evaluated_on') }},
+        {{ cut_points('total_spend', 'monetary', scoring, 'evaluated_on') }}
     from buyers
     group by evaluated_on
 )

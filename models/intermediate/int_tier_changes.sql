@@ -1,5 +1,6 @@
 -- depends_on: {{ ref('tier_schemes') }}
 {%- set tiers = policy_rules('tier_schemes') %}
+{%- set exact = exact_schemes(tiers) %}
 with
 
 as_of as (
@@ -17,26 +18,46 @@ purchase_days as (
     select * from {{ ref('int_purchase_days_aggregated') }}
 ),
 
-policy_days as (
-    select distinct tier_schemes.valid_from
-    from {{ ref('tier_schemes') }} as tier_schemes
-    inner join as_of on tier_schemes.valid_from <= as_of.as_of_date
+-- Days before the first version of the window use the first.
+spend_windows as (
+    select
+        cast(settings.value as integer) as spend_days,
+        case
+            when row_number() over (order by settings.valid_from) = 1 then cast('0001-01-01' as date)
+            else settings.valid_from
+        end as in_force_from,
+        coalesce(lead(settings.valid_from) over (order by settings.valid_from), cast('9999-12-31' as date))
+            as replaced_on
+    from {{ ref('evaluation_windows') }} as settings
+    where settings.setting = 'spend_days'
 ),
 
--- Every day on which a tier can change: first seen, a purchase, its leaving the window, a new policy.
+policy_days as (
+    select tier_schemes.valid_from
+    from {{ ref('tier_schemes') }} as tier_schemes
+    union distinct
+    select spend_windows.in_force_from as valid_from
+    from spend_windows
+),
+
+-- Every day on which a tier can change: first seen, a purchase, its leaving the window, a new policy. Counted over each
+-- window that policy ever set, and kept for the days on which that window was in force.
 changes as (
     select
-        customer_id,
-        known_from as changed_on,
+        customers.customer_id,
+        spend_windows.in_force_from,
+        customers.known_from as changed_on,
         0 as purchases,
         0 as units_bought,
         0 as net_amount,
         0 as window_purchases,
         0 as window_spend
     from customers
+    cross join spend_windows
     union all
     select
         customers.customer_id,
+        spend_windows.in_force_from,
         policy_days.valid_from as changed_on,
         0 as purchases,
         0 as units_bought,
@@ -44,33 +65,42 @@ changes as (
         0 as window_purchases,
         0 as window_spend
     from customers
-    inner join policy_days on customers.known_from < policy_days.valid_from
-    union all
-    select
-        customer_id,
-        purchased_on as changed_on,
-        purchases,
-        units_bought,
-        net_amount,
-        purchases as window_purchases,
-        net_amount as window_spend
-    from purchase_days
+    cross join spend_windows
+    inner join policy_days
+        on
+            customers.known_from < policy_days.valid_from
+            and spend_windows.in_force_from <= policy_days.valid_from
+            and spend_windows.replaced_on > policy_days.valid_from
     union all
     select
         purchase_days.customer_id,
-        {{ days_after('purchase_days.purchased_on', 'as_of.spend_days + 1') }} as changed_on,
+        spend_windows.in_force_from,
+        purchase_days.purchased_on as changed_on,
+        purchase_days.purchases,
+        purchase_days.units_bought,
+        purchase_days.net_amount,
+        purchase_days.purchases as window_purchases,
+        purchase_days.net_amount as window_spend
+    from purchase_days
+    cross join spend_windows
+    union all
+    select
+        purchase_days.customer_id,
+        spend_windows.in_force_from,
+        {{ days_after('purchase_days.purchased_on', 'spend_windows.spend_days + 1') }} as changed_on,
         0 as purchases,
         0 as units_bought,
         0 as net_amount,
         -purchase_days.purchases as window_purchases,
         -purchase_days.net_amount as window_spend
     from purchase_days
-    cross join as_of
+    cross join spend_windows
 ),
 
 days as (
     select
         changes.customer_id,
+        changes.in_force_from,
         changes.changed_on,
         sum(changes.purchases) as purchases,
         sum(changes.units_bought) as units_bought,
@@ -82,12 +112,14 @@ days as (
     where changes.changed_on <= as_of.as_of_date
     group by
         changes.customer_id,
+        changes.in_force_from,
         changes.changed_on
 ),
 
 running as (
     select
         customer_id,
+        in_force_from,
         changed_on,
         sum(purchases) over so_far as total_purchases,
         sum(units_bought) over so_far as units_bought,
@@ -96,7 +128,7 @@ running as (
         sum(window_spend) over so_far as window_spend
     from days
     window so_far as (
-        partition by customer_id
+        partition by customer_id, in_force_from
         order by changed_on
         rows between unbounded preceding and current row
     )
@@ -104,42 +136,52 @@ running as (
 
 placed as (
     select
-        customer_id,
-        changed_on,
-        {{ first_that_holds(tiers, 'spend_tier', 'changed_on') }} as spend_tier,
-        {{ first_that_holds(tiers, 'service_class', 'changed_on') }} as service_class
+        {%- for scheme in exact %}
+        {{ first_that_holds(tiers, scheme, 'running.changed_on') }} as {{ scheme }},
+        {%- endfor %}
+        running.customer_id,
+        running.changed_on
     from running
+    inner join spend_windows
+        on
+            running.in_force_from = spend_windows.in_force_from
+            and running.changed_on >= spend_windows.in_force_from
+            and running.changed_on < spend_windows.replaced_on
 ),
 
 compared as (
     select
+        {%- for scheme in exact %}
+        {{ scheme }},
+        lag({{ scheme }}) over by_day as previous_{{ scheme }},
+        {%- endfor %}
         customer_id,
-        changed_on,
-        spend_tier,
-        lag(spend_tier) over (partition by customer_id order by changed_on) as previous_spend_tier,
-        service_class,
-        lag(service_class) over (partition by customer_id order by changed_on) as previous_service_class
+        changed_on
     from placed
+    window by_day as (partition by customer_id order by changed_on)
 ),
 
-schemes as (
+taken as (
+    {%- for scheme in exact %}
     select
         customer_id,
-        'spend_tier' as scheme,
+        '{{ scheme }}' as scheme,
         changed_on,
-        spend_tier as tier,
-        previous_spend_tier as previous_tier
+        {{ scheme }} as tier,
+        previous_{{ scheme }} as previous_tier
     from compared
-    where previous_spend_tier is null or spend_tier <> previous_spend_tier
-    union all
+    where previous_{{ scheme }} is null or {{ scheme }} <> previous_{{ scheme }}
+    {{- ' union all' if not loop.last }}
+    {%- else %}
     select
         customer_id,
-        'service_class' as scheme,
+        cast(null as varchar(100)) as scheme,
         changed_on,
-        service_class as tier,
-        previous_service_class as previous_tier
+        cast(null as varchar(100)) as tier,
+        cast(null as varchar(100)) as previous_tier
     from compared
-    where previous_service_class is null or service_class <> previous_service_class
+    where false
+    {%- endfor %}
 ),
 
 final as (
@@ -150,7 +192,7 @@ final as (
         tier,
         previous_tier,
         lead(changed_on) over (partition by customer_id, scheme order by changed_on) is null as is_present
-    from schemes
+    from taken
 )
 
 select * from final

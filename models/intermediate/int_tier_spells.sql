@@ -1,9 +1,5 @@
 with
 
-as_of as (
-    select as_of_date from {{ ref('int_as_of') }}
-),
-
 schemes as (
     select
         customer_id,
@@ -16,14 +12,13 @@ schemes as (
 
 lifecycle as (
     select
-        states.customer_id,
+        customer_id,
         'lifecycle' as scheme,
-        states.lifecycle_stage as tier,
-        spells.lifecycle_stage_since as from_on,
+        tier,
+        changed_on as from_on,
         cast(null as date) as until_on
-    from {{ ref('int_customer_states') }} as states
-    inner join as_of on states.evaluated_on = as_of.as_of_date
-    inner join {{ ref('int_state_spells') }} as spells on states.customer_id = spells.customer_id
+    from {{ ref('int_state_changes') }}
+    where scheme = 'stage' and is_present
 ),
 
 spells as (

@@ -15,15 +15,21 @@ final as (
         states.customer_id,
         states.evaluated_on as month_end,
         states.spend_tier,
+        states.membership,
         states.service_class,
+        states.value_level,
+        states.behaviour_type,
         states.rfm_segment,
         {{ rfm_cell('states') }} as rfm_cell,
+        states.rfm_fixed_segment,
         states.lifecycle_stage,
+        states.funnel_stage,
         states.month_revenue as revenue,
         states.window_purchases,
         states.window_spend,
         states.total_purchases,
-        states.total_spend
+        states.total_spend,
+        states.repurchase_rate
     from states
     inner join month_ends on states.evaluated_on = month_ends.evaluated_on
 )

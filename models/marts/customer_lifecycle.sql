@@ -9,26 +9,26 @@ as_of as (
 states as (
     select
         states.*,
-        habits.category_change,
-        habits.order_value_change,
         as_of.as_of_date
     from {{ ref('int_customer_states') }} as states
     inner join as_of on states.evaluated_on = as_of.as_of_date
-    left join {{ ref('int_customer_habits_aggregated') }} as habits on states.customer_id = habits.customer_id
 ),
 
-spells as (
-    select * from {{ ref('int_state_spells') }}
+changes as (
+    select * from {{ ref('int_state_changes') }}
+    where is_present
 ),
 
 final as (
     select
         states.customer_id,
         states.lifecycle_stage as stage,
-        spells.lifecycle_stage_since as since,
-        spells.previous_lifecycle_stage as previous_stage,
+        stage_changes.changed_on as since,
+        stage_changes.previous_tier as previous_stage,
         {{ first_that_holds(stages, 'stage', 'states.as_of_date', show='rule') }} as decided_by,
-        {{ first_that_holds(stages, 'funnel', 'states.as_of_date') }} as funnel_stage,
+        states.funnel_stage,
+        funnel_changes.changed_on as funnel_since,
+        funnel_changes.previous_tier as previous_funnel_stage,
         {{ first_that_holds(stages, 'funnel', 'states.as_of_date', show='rule') }} as funnel_decided_by,
         cast(states.days_since_interaction as integer) as days_since_interaction,
         cast(states.tenure_days as integer) as tenure_days,
@@ -41,7 +41,10 @@ final as (
         states.order_value_change,
         states.as_of_date as as_of
     from states
-    inner join spells on states.customer_id = spells.customer_id
+    left join changes as stage_changes
+        on states.customer_id = stage_changes.customer_id and stage_changes.scheme = 'stage'
+    left join changes as funnel_changes
+        on states.customer_id = funnel_changes.customer_id and funnel_changes.scheme = 'funnel'
 )
 
 select * from final

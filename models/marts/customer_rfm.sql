@@ -19,6 +19,12 @@ final as (
         states.m_score,
         {{ rfm_cell('states') }} as rfm_cell,
         states.rfm_segment,
+        states.r_fixed_score,
+        states.f_fixed_score,
+        states.m_fixed_score,
+        cast(states.r_fixed_score as varchar(1)) || cast(states.f_fixed_score as varchar(1))
+        || cast(states.m_fixed_score as varchar(1)) as rfm_fixed_cell,
+        states.rfm_fixed_segment,
         as_of.as_of_date as as_of
     from states
     inner join as_of on states.evaluated_on = as_of.as_of_date

@@ -14,65 +14,101 @@ states as (
     inner join as_of on states.evaluated_on = as_of.as_of_date
 ),
 
-spells as (
-    select * from {{ ref('int_state_spells') }}
+found_on as (
+    select * from {{ ref('int_state_changes') }}
+    where is_present
 ),
 
-changes as (
+taken_on as (
     select * from {{ ref('int_tier_changes') }}
     where is_present
 ),
 
-schemes as (
-    select distinct
+-- The version in force on as-of comes first, then those before it; a tier that is no longer given keeps its label.
+policy_rows as (
+    select
+        tier_schemes.scheme,
+        tier_schemes.tier,
+        tier_schemes.label_zh,
+        tier_schemes.official,
+        row_number() over (
+            partition by tier_schemes.scheme, tier_schemes.tier
+            order by
+                case when tier_schemes.valid_from <= as_of.as_of_date then tier_schemes.valid_from end desc nulls last,
+                tier_schemes.valid_from asc
+        ) as age_of_tier,
+        row_number() over (
+            partition by tier_schemes.scheme
+            order by
+                case when tier_schemes.valid_from <= as_of.as_of_date then tier_schemes.valid_from end desc nulls last,
+                tier_schemes.valid_from asc
+        ) as age_of_scheme
+    from {{ ref('tier_schemes') }} as tier_schemes
+    cross join as_of
+),
+
+rfm_rows as (
+    select
+        'rfm' as scheme,
+        rfm_segments.segment as tier,
+        rfm_segments.label_zh,
+        row_number() over (
+            partition by rfm_segments.segment
+            order by
+                case when rfm_segments.valid_from <= as_of.as_of_date then rfm_segments.valid_from end desc nulls last,
+                rfm_segments.valid_from asc,
+                rfm_segments.position asc
+        ) as age_of_tier
+    from {{ ref('rfm_segments') }} as rfm_segments
+    cross join as_of
+),
+
+labels as (
+    select
         scheme,
         tier,
         label_zh
-    from {{ ref('tier_schemes') }}
-    union distinct
-    select distinct
-        'rfm' as scheme,
-        segment as tier,
+    from policy_rows
+    where age_of_tier = 1
+    union all
+    select
+        scheme,
+        tier,
         label_zh
-    from {{ ref('rfm_segments') }}
+    from rfm_rows
+    where age_of_tier = 1
 ),
 
 official_schemes as (
-    select distinct scheme
-    from {{ ref('tier_schemes') }}
-    where official
+    select scheme
+    from policy_rows
+    where age_of_scheme = 1 and official
 ),
 
 placed as (
+    {%- for scheme in schemes() %}
     select
-        states.customer_id,
-        'spend_tier' as scheme,
-        states.spend_tier as tier,
-        changes.changed_on as since,
-        changes.previous_tier,
-        {{ first_that_holds(tiers, 'spend_tier', 'states.as_of_date', show='rule') }} as decided_by
+        customer_id,
+        '{{ scheme['scheme'] }}' as scheme,
+        {{ scheme['column'] }} as tier,
+        {%- if scheme['scheme'] == 'rfm' %}
+        coalesce('RFM cell ' || {{ rfm_cell('states') }}, 'no purchase') as decided_by,
+        '{"days_since_purchase": ' || coalesce(cast(days_since_purchase as varchar(20)), 'null')
+        || ', "total_purchases": ' || cast(total_purchases as varchar(20))
+        || ', "total_spend": ' || cast(total_spend as varchar(30)) || '}' as metrics,
+        {%- else %}
+        {{ first_that_holds(tiers, scheme['scheme'], 'as_of_date', show='rule') }} as decided_by,
+        {{ deciding_metrics(tiers, scheme['scheme'], 'as_of_date') }} as metrics,
+        {%- endif %}
+        window_purchases,
+        window_spend,
+        total_purchases,
+        total_spend,
+        units_bought,
+        as_of_date
     from states
-    inner join changes on states.customer_id = changes.customer_id and changes.scheme = 'spend_tier'
-    union all
-    select
-        states.customer_id,
-        'service_class' as scheme,
-        states.service_class as tier,
-        changes.changed_on as since,
-        changes.previous_tier,
-        {{ first_that_holds(tiers, 'service_class', 'states.as_of_date', show='rule') }} as decided_by
-    from states
-    inner join changes on states.customer_id = changes.customer_id and changes.scheme = 'service_class'
-    union all
-    select
-        states.customer_id,
-        'rfm' as scheme,
-        states.rfm_segment as tier,
-        spells.rfm_segment_since as since,
-        spells.previous_rfm_segment as previous_tier,
-        coalesce('RFM cell ' || {{ rfm_cell('states') }}, 'no purchase') as decided_by
-    from states
-    inner join spells on states.customer_id = spells.customer_id
+    {{- ' union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 final as (
@@ -80,20 +116,23 @@ final as (
         placed.customer_id,
         placed.scheme,
         placed.tier,
-        schemes.label_zh,
+        labels.label_zh,
         official_schemes.scheme is not null as is_official,
-        placed.since,
-        placed.previous_tier,
+        case when taken_on.customer_id is not null then taken_on.changed_on else found_on.changed_on end as since,
+        case when taken_on.customer_id is not null then taken_on.previous_tier else found_on.previous_tier end
+            as previous_tier,
         placed.decided_by,
-        states.window_purchases,
-        states.window_spend,
-        states.total_purchases,
-        states.total_spend,
-        states.units_bought,
-        states.as_of_date as as_of
+        placed.metrics,
+        placed.window_purchases,
+        placed.window_spend,
+        placed.total_purchases,
+        placed.total_spend,
+        placed.units_bought,
+        placed.as_of_date as as_of
     from placed
-    inner join states on placed.customer_id = states.customer_id
-    left join schemes on placed.scheme = schemes.scheme and placed.tier = schemes.tier
+    left join found_on on placed.customer_id = found_on.customer_id and placed.scheme = found_on.scheme
+    left join taken_on on placed.customer_id = taken_on.customer_id and placed.scheme = taken_on.scheme
+    left join labels on placed.scheme = labels.scheme and placed.tier = labels.tier
     left join official_schemes on placed.scheme = official_schemes.scheme
 )
 
