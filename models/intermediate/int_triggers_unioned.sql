@@ -288,6 +288,18 @@ last_birthdays as (
     from birthdays_this_year
 ),
 
+life_stages as (
+    select
+        customer_id,
+        'life_stage' as trigger_name,
+        cast(life_stage_on as timestamp) as triggered_at,
+        cast(null as timestamp) as ended_at,
+        cast(null as double) as score,
+        cast(null as double) as second_score,
+        life_stage as detail
+    from {{ ref('int_life_stages_resolved') }}
+),
+
 triggers as (
     select * from carts
     union all
@@ -308,6 +320,8 @@ triggers as (
     select * from next_birthdays
     union all
     select * from last_birthdays
+    union all
+    select * from life_stages
 )
 
 select * from triggers

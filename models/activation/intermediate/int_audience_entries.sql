@@ -288,7 +288,9 @@ dated as (
             case
                 when audiences.timing = 'after_delay' then cast(entries.due_at as date)
                 when audiences.trigger_name in ('calendar', 'holiday') then entries.tier_from_on
-                else {{ days_after('cast(entries.triggered_at as date)', '-audiences.lead_days') }}
+                when audiences.timing = 'on_the_day' and audiences.repeat_days is null
+                    then {{ days_after('cast(entries.due_at as date)', '-audiences.lead_days') }}
+                else cast(entries.triggered_at as date)
             end,
             coalesce(entries.tier_from_on, cast('1900-01-01' as date))
         ) as entered_on,

@@ -1,8 +1,6 @@
+-- depends_on: {{ ref('points_settings') }}
+{%- set settings = policy_setting_versions('points_settings') %}
 with
-
-as_of as (
-    select * from {{ ref('int_as_of') }}
-),
 
 rules as (
     select
@@ -191,6 +189,15 @@ occasions as (
         survey_id as reference
     from {{ ref('int_surveys_resolved') }}
     where customer_id is not null
+    union all
+    -- Nobody knows when a profile became complete: its points are of the day of registration.
+    select
+        profiles.customer_id,
+        'profile' as event,
+        coalesce(profiles.registered_on, profiles.first_seen_on, profiles.as_of) as booked_on,
+        'profile' as reference
+    from {{ ref('customer_360') }} as profiles
+    where profiles.profile_completeness >= {{ setting_on(settings, 'complete_profile_percent', 'profiles.as_of') }}
 ),
 
 booked as (
