@@ -22,17 +22,10 @@
     ('unsolved_repurchase', 'unsolved_repurchases', 'unsolved_complaints'),
     ('peak_end', 'peak_end_score_sum', 'scored_cases'),
 ] %}
-{%- set sums = [] %}
-{%- for measure, numerator, denominator in clocks %}
-    {%- do sums.append(numerator) %}
-    {%- do sums.append(numerator ~ '_working') %}
-    {%- do sums.append(denominator) %}
-{%- endfor %}
-{%- for measure, numerator, denominator in shares %}
-    {%- do sums.append(numerator) %}
-    {%- do sums.append(denominator) %}
-{%- endfor %}
-{%- do sums.append('timeout_complaints') %}
+{%- set summed, sums = ['timeout_complaints'], [] %}
+{%- for name, top, base in clocks %}{% do summed.extend([top, top ~ '_working', base]) %}{% endfor %}
+{%- for name, top, base in shares %}{% do summed.extend([top, base]) %}{% endfor %}
+{%- for name in summed | unique %}{% do sums.append('sum(' ~ name ~ ') as ' ~ name) %}{% endfor %}
 with
 
 as_of as (
@@ -54,9 +47,7 @@ monthly as (
         month_end,
         '{{ dimension }}' as dimension,
         {{ column }} as dimension_value,
-        {% for name in sums | unique -%}
-        sum({{ name }}) as {{ name }}{{ ',' if not loop.last }}
-        {% endfor -%}
+        {{ sums | join(',\n        ') }}
     from daily
     group by
         month_end,

@@ -94,24 +94,32 @@ weighed as (
     where found.affected_cases > 0
 ),
 
+scored as (
+    select
+        *,
+        impact * frequency as score
+    from weighed
+),
+
 ranked as (
     select
         cast(
-            row_number() over (order by impact * frequency desc, impact desc, problem asc, topic asc, channel asc)
-            as integer
+            row_number() over (
+                order by scored.score desc, scored.impact desc, scored.problem asc, scored.topic asc, scored.channel asc
+            ) as integer
         ) as weak_point_rank,
-        problem,
-        label_zh,
-        topic,
-        channel,
-        cast(affected_cases as bigint) as affected_cases,
-        cast(judged_cases as bigint) as judged_cases,
-        cast(rate as decimal(9, 6)) as rate,
-        cast(impact as decimal(18, 4)) as impact,
-        cast(frequency as decimal(9, 6)) as frequency,
-        cast(impact * frequency as decimal(18, 6)) as score,
+        scored.problem,
+        scored.label_zh,
+        scored.topic,
+        scored.channel,
+        cast(scored.affected_cases as bigint) as affected_cases,
+        cast(scored.judged_cases as bigint) as judged_cases,
+        cast(scored.rate as decimal(9, 6)) as rate,
+        cast(scored.impact as decimal(18, 4)) as impact,
+        cast(scored.frequency as decimal(9, 6)) as frequency,
+        cast(scored.score as decimal(18, 6)) as score,
         as_of.as_of_date as as_of
-    from weighed
+    from scored
     cross join as_of
 )
 
