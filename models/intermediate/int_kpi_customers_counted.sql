@@ -69,6 +69,14 @@ second_purchases as (
     group by customer_id
 ),
 
+customer_values as (
+    select
+        customer_id,
+        evaluated_on,
+        cast(clv_365d as decimal(18, 4)) as clv
+    from {{ ref('int_customer_values') }}
+),
+
 customers as (
     select
         states.evaluated_on,
@@ -78,6 +86,7 @@ customers as (
         case when states.window_purchases > 1 then 1 else 0 end as is_repeater,
         case when states.tenure_days <= days.new_customer_conversion_days then 1 else 0 end as is_new,
         case when states.total_purchases > 0 then 1 else 0 end as has_bought,
+        case when states.total_purchases > 0 then customer_values.clv end as clv,
         case
             when
                 second_purchases.second_on <= states.evaluated_on
@@ -92,6 +101,8 @@ customers as (
             states.customer_id = purchase_channels.customer_id
             and states.last_purchase_on = purchase_channels.purchased_on
     left join second_purchases on states.customer_id = second_purchases.customer_id
+    left join customer_values
+        on states.customer_id = customer_values.customer_id and states.evaluated_on = customer_values.evaluated_on
 ),
 
 customer_cube as (
@@ -106,6 +117,8 @@ customer_cube as (
         sum(case when core.tier is not null then customers.is_repeater else 0 end) as core_repeaters,
         sum(customers.is_new) as new_customers,
         sum(customers.is_new * customers.has_bought) as new_buyers,
+        count(customers.clv) as valued_customers,
+        coalesce(sum(customers.clv), 0) as clv,
         count(customers.days_to_second) as second_purchases,
         coalesce(sum(customers.days_to_second), 0) as days_to_second
     from customers
@@ -213,6 +226,7 @@ counts as (
         ('repurchase_rate_365d', 'repeaters', 'buyers'),
         ('core_repurchase_rate_365d', 'core_repeaters', 'core_buyers'),
         ('new_customer_conversion', 'new_buyers', 'new_customers'),
+        ('clv_mean', 'clv', 'valued_customers'),
         ('days_first_to_second', 'days_to_second', 'second_purchases'),
     ]) }}
     union all

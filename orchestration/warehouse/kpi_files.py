@@ -53,6 +53,8 @@ OTHER_KPIS = (
     "clv_mean",
     "clv_change",
     "revenue_concentration_top5",
+    "tag_coverage",
+    "profile_completeness",
 )
 # Least and greatest value of each setting.
 SETTINGS = {

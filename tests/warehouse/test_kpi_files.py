@@ -22,9 +22,8 @@ def test_the_kpi_policies_of_the_project_are_sound(policies: Path) -> None:
 
 
 def test_every_kpi_and_setting_is_one_that_the_models_know() -> None:
-    sql = "\n".join(
-        path.read_text(encoding="utf-8") for path in (PROJECT_ROOT / "models").glob("intermediate/int_kpi_*.sql")
-    )
+    models = (PROJECT_ROOT / "models").rglob("int_kpi_*.sql")
+    sql = "\n".join(path.read_text(encoding="utf-8") for path in models)
     words = set(re.findall(r"'(\w+)'", sql))
     assert {*WINDOWED_KPIS, *OTHER_KPIS, *SETTINGS} <= words
 

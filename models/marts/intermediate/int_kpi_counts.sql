@@ -14,6 +14,8 @@ cubes as (
     select * from {{ ref('int_kpi_surveys_counted') }}
     union all
     select * from {{ ref('int_kpi_cases_counted') }}
+    union all
+    select * from {{ ref('int_kpi_profiles_counted') }}
 ),
 
 parts as (
