@@ -5,7 +5,6 @@ take seconds. Exit status: 0 done or nothing to do, 1 a bug, 2 a fault that the 
 3 a gate failed and the published file stayed as it was.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -157,9 +156,10 @@ def status(warehouse: WarehouseOption = None) -> None:
 def customer(
     who: Annotated[str, typer.Argument(help="Customer id, phone or name.")],
     warehouse: WarehouseOption = None,
-    events: Annotated[int, typer.Option(min=0, help="How many events of the timeline.")] = 20,
+    events: Annotated[int, typer.Option(min=0, help="How many moments of the timeline.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of tables.")] = False,
 ) -> None:
-    """One customer in the terminal, contact data masked."""
+    """One customer in the terminal: profile, segments, tags, what is due, and the timeline; contact data masked."""
     settings = _settings(warehouse=warehouse)
     from orchestration.customer_view import find_and_view
     from orchestration.database import connect
@@ -172,50 +172,35 @@ def customer(
         views = find_and_view(working, version, who, events=events)
     if not views:
         raise UserError("No customer has this id, number or name. Ids are those of marts.customer_360.")
-    for view in views:
-        profile = Table("field", "value", title=view.customer_id, title_justify="left")
-        for field, value in view.profile.items():
-            profile.add_row(field, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
-        out.print(profile)
-        records = Table("source", "record", "matched by", "confidence")
-        for record in view.records:
-            records.add_row(*map(str, record))
-        out.print(records)
-        timeline = Table("time", "channel", "what")
-        for event in view.timeline:
-            timeline.add_row(*("" if part is None else str(part) for part in event))
-        out.print(timeline)
-
-
-@app.command()
-def export(
-    audience: Annotated[str, typer.Argument(help="Audience of seeds/policy/audiences.csv.")],
-    warehouse: WarehouseOption = None,
-    file_format: Annotated[str, typer.Option("--format", help="csv or parquet.")] = "csv",
-    to: Annotated[
-        Path | None, typer.Option("--out", help="Folder; default <warehouse>/exports.", show_default=False)
-    ] = None,
-    role: Annotated[str, typer.Option(help="Role of seeds/policy/export_roles.csv.")] = "analyst",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
-) -> None:
-    """Write the members of an audience from the published version to a file, masked unless the role sees more."""
-    settings = _settings(warehouse=warehouse)
-    from orchestration.publication.export import FORMATS, export_audience
-    from orchestration.publication.versions import current_version
-
-    chosen = next((known for known in FORMATS if known == file_format.lower()), None)
-    if chosen is None:
-        raise UserError(f"There is no format {file_format!r}: use {' or '.join(FORMATS)}.")
-    version = current_version(settings)
-    if version is None:
-        raise UserError(f"Nothing is published in {settings.warehouse} yet: run `c360 refresh` first.")
-    made = export_audience(settings, version, audience, file_format=chosen, out=to and to.resolve(), role=role)
     if as_json:
-        typer.echo(json.dumps({**made.manifest.model_dump(mode="json"), "path": str(made.path)}, ensure_ascii=False))
+        out.print_json(data=[view.as_data() for view in views])
         return
-    shown = "masked" if made.manifest.masked else f"contact data of {made.manifest.rows_with_contact_data:,}"
-    summary = f"{made.manifest.rows:,} members of {audience} as of {made.manifest.as_of}, {shown}"
-    out.print(f"{summary}\n{made.path}\n{made.manifest_path}", highlight=False, soft_wrap=True)
+    for view in views:
+        profile = Table("section", "field", "value", title=view.customer_id, title_justify="left")
+        for section, fields in view.profile.items():
+            for number, (field, value) in enumerate(fields.items()):
+                profile.add_row("" if number else section, field, _text(value))
+        out.print(profile)
+        parts = {
+            "Segments": view.segments,
+            "Tags": view.tags,
+            "Due": view.audiences,
+            "Records": view.records,
+            "Timeline": view.timeline,
+        }
+        for title, rows in parts.items():
+            if rows:
+                table = Table(*(name.replace("_", " ") for name in rows[0]), title=title, title_justify="left")
+                for row in rows:
+                    table.add_row(*map(_text, row.values()))
+                out.print(table)
+
+
+def _text(value: object) -> str:
+    """A value as a person reads it: nothing for an empty one, a list with commas."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 @app.command()

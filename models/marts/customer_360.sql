@@ -35,6 +35,12 @@ service as (
     select * from {{ ref('int_service_aggregated') }}
 ),
 
+customer_values as (
+    select customer_values.*
+    from {{ ref('int_customer_values') }} as customer_values
+    inner join as_of on customer_values.evaluated_on = as_of.as_of_date
+),
+
 contact_habits as (
     select * from {{ ref('int_contact_habits_aggregated') }}
 ),
@@ -244,6 +250,13 @@ profiles as (
         lifecycle.since as lifecycle_since,
         lifecycle.previous_stage as previous_lifecycle_stage,
         lifecycle.funnel_stage,
+        customer_values.p_alive,
+        customer_values.expected_purchases_90d,
+        customer_values.expected_purchases_365d,
+        customer_values.clv_90d,
+        customer_values.clv_365d,
+        customer_values.net_clv_365d,
+        customer_values.value_method,
         customers.as_of_date as as_of
     from customers
     inner join states on customers.customer_id = states.customer_id
@@ -254,6 +267,7 @@ profiles as (
     left join behaviours on customers.customer_id = behaviours.customer_id
     left join habits on customers.customer_id = habits.customer_id
     left join service on customers.customer_id = service.customer_id
+    left join customer_values on customers.customer_id = customer_values.customer_id
     left join contact_habits on customers.customer_id = contact_habits.customer_id
     left join life_stages on customers.customer_id = life_stages.customer_id
     left join referrals on customers.customer_id = referrals.customer_id

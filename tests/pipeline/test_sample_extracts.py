@@ -1,5 +1,6 @@
 """The whole way on the sample extracts: twice the same, and then with a late delivery."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -32,6 +33,22 @@ def test_a_second_refresh_without_news_says_so_and_changes_nothing(sample, refre
     done = refresh(sample / "landing", sample / "warehouse")
     assert "Nothing new" in done.stdout
     assert (sample / "warehouse" / "serving" / "current").resolve() == before
+
+
+def test_one_customer_is_shown_with_profile_tags_and_timeline_and_nothing_unmasked(sample, c360, published):
+    bi = published(sample / "warehouse")
+    query = "select customer_id from marts.fct_sales join marts.fct_cases using (customer_id) order by all limit 1"
+    ((customer,),) = bi.rows(query)
+    shown = c360("customer", customer, "--json", "--warehouse", sample / "warehouse")
+    assert shown.returncode == 0, shown.stderr
+    (view,) = json.loads(shown.stdout)
+    assert view["customer_id"] == customer
+    assert set(view["profile"]["person"]) & {"name", "phone", "email", "birthday"} == set()
+    assert view["profile"]["purchases"]["orders"] >= 1
+    assert {tag["tag"] for tag in view["tags"]} == set(view["profile"]["profile"].get("tags", []))
+    times = [moment["happened_at"] for moment in view["timeline"]]
+    assert times == sorted(times, reverse=True)
+    assert {"spend_tier", "lifecycle_stage"} <= {segment["scheme"] for segment in view["segments"]}
 
 
 def test_what_a_night_could_know_rebuilt_elsewhere_is_what_it_published(sample, tmp_path, refresh, published):
