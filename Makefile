@@ -13,7 +13,7 @@ LINT_WAREHOUSE ?= .lint/warehouse
 # uv when it is on the path, else one of our own, made from pip below.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 
-.PHONY: help install demo bench-identity test test-slow lint types models docs dev clean
+.PHONY: help install demo bench-identity policy-docs test test-slow lint types models docs dev clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ models: install ## build and unit-test the models on the warehouse of .env, with
 
 bench-identity: install ## identity resolution against its rivals, side by side (needs the package index)
 	$(VENV)/bin/python -m benchmarks.identity
+
+policy-docs: install ## docs/policy.md from the policy tables
+	$(C360) policy docs
 
 docs: install ## dbt's documentation site, into <warehouse>/dbt
 	$(C360) dbt docs generate

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from orchestration import identity_cli
+from orchestration import identity_cli, policy_cli
 from orchestration.errors import UserError, machine_fault, machine_fault_behind
 from orchestration.settings import Settings
 
@@ -34,6 +34,7 @@ app = typer.Typer(
     help="Customer 360: from raw extracts to a gated BI file.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 identity_cli.register(app)
+policy_cli.register(app)
 out = Console()
 err = Console(stderr=True)
 

@@ -41,6 +41,12 @@ customer_values as (
     inner join as_of on customer_values.evaluated_on = as_of.as_of_date
 ),
 
+risks as (
+    select risks.*
+    from {{ ref('int_customer_risks') }} as risks
+    inner join as_of on risks.evaluated_on = as_of.as_of_date
+),
+
 contact_habits as (
     select * from {{ ref('int_contact_habits_aggregated') }}
 ),
@@ -76,7 +82,11 @@ segments as (
         max(case when scheme = 'spend_tier' then tier end) as spend_tier,
         max(case when scheme = 'spend_tier' then since end) as spend_tier_since,
         max(case when scheme = 'spend_tier' then previous_tier end) as previous_spend_tier,
+        max(case when scheme = 'value_layer' then tier end) as value_layer,
+        max(case when scheme = 'membership' then tier end) as membership,
         max(case when scheme = 'service_class' then tier end) as service_class,
+        max(case when scheme = 'value_level' then tier end) as value_level,
+        max(case when scheme = 'behaviour_type' then tier end) as behaviour_type,
         max(case when is_official then tier end) as official_tier
     from {{ ref('customer_segments') }}
     group by customer_id
@@ -239,7 +249,11 @@ profiles as (
         segments.spend_tier,
         segments.spend_tier_since,
         segments.previous_spend_tier,
+        segments.value_layer,
+        segments.membership,
         segments.service_class,
+        segments.value_level,
+        segments.behaviour_type,
         rfm.recency_days,
         rfm.r_score,
         rfm.f_score,
@@ -257,6 +271,12 @@ profiles as (
         customer_values.clv_365d,
         customer_values.net_clv_365d,
         customer_values.value_method,
+        risks.churn_score,
+        risks.churn_reasons,
+        risks.churn_owner,
+        risks.churn_offer,
+        risks.loyalty_index,
+        risks.health_score,
         customers.as_of_date as as_of
     from customers
     inner join states on customers.customer_id = states.customer_id
@@ -268,6 +288,7 @@ profiles as (
     left join habits on customers.customer_id = habits.customer_id
     left join service on customers.customer_id = service.customer_id
     left join customer_values on customers.customer_id = customer_values.customer_id
+    left join risks on customers.customer_id = risks.customer_id
     left join contact_habits on customers.customer_id = contact_habits.customer_id
     left join life_stages on customers.customer_id = life_stages.customer_id
     left join referrals on customers.customer_id = referrals.customer_id

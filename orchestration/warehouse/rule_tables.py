@@ -107,7 +107,7 @@ def _values(policy_dir: Path, column: Mapping[str, Any]) -> set[str] | None:
             for _, line in _lines(policy_dir / f"{values['table']}.csv")
             if all(line[name] == wanted for name, wanted in where.items())
         }
-    return known
+    return known or None
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
