@@ -1,12 +1,16 @@
 """The whole way on the sample extracts: twice the same, and then with a late delivery."""
 
+import csv
 import json
 import shutil
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-EXTRACTS = Path(__file__).parents[2] / "seeds" / "extracts"
+SEEDS = Path(__file__).parents[2] / "seeds"
+EXTRACTS = SEEDS / "extracts"
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 DAYS = sorted({folder.name for source in EXTRACTS.glob("*") if source.is_dir() for folder in source.glob("20*")})
 LATE = DAYS[-1]
 
@@ -83,3 +87,54 @@ def test_a_late_delivery_adds_its_rows_and_keeps_the_ids(sample, refresh, publis
     }
     assert all(merged.get(old) == new for old, new in changed.values())
     assert bi.one(f"select count(*) from quality.deliveries where delivery_date = date '{LATE}'") > 0
+
+
+def working_minutes(opened: datetime, ended: datetime) -> float:
+    """Working minutes as a person counts them: day after day, the part of each opening that lies between the two."""
+    hours = list(csv.DictReader((SEEDS / "policy" / "working_hours.csv").open(encoding="utf-8")))
+    holidays = {
+        date.fromisoformat(row["day"]): "make_up" if row["kind"] == "make_up" else "holiday"
+        for row in csv.DictReader((SEEDS / "reference" / "holidays.csv").open(encoding="utf-8"))
+    }
+    total, day = timedelta(), opened.date()
+    while day <= ended.date():
+        kind = holidays.get(day, WEEKDAYS[day.weekday()])
+        for row in hours:
+            if row["weekday"] == kind:
+                opens, closes = (datetime.fromisoformat(f"{day} {row[edge]}") for edge in ("opens", "closes"))
+                total += max(min(closes, ended) - max(opens, opened), timedelta())
+        day += timedelta(days=1)
+    return total.total_seconds() / 60
+
+
+def test_working_minutes_are_those_counted_day_by_day(sample, published):
+    cases = published(sample / "warehouse").rows(
+        "select opened_at, first_response_at, resolved_at, first_response_minutes_working, handling_minutes_working, "
+        "resolution_minutes_working from marts.fct_cases "
+        "where first_response_at is not null and resolved_at is not null"
+    )
+    assert any(opened.date() < resolved.date() for opened, _, resolved, *_ in cases)
+    for opened, responded, resolved, *counted in cases:
+        expected = [
+            working_minutes(opened, responded),
+            working_minutes(responded, resolved),
+            working_minutes(opened, resolved),
+        ]
+        assert [float(minutes) for minutes in counted] == pytest.approx(expected, abs=0.01)
+
+
+def test_the_service_measures_add_up_to_the_cases(sample, published):
+    reader = published(sample / "warehouse")
+    by_case = reader.rows(
+        "select count(*), sum(first_response_minutes), count(*) filter (where is_solved), "
+        "count(*) filter (where is_complaint) from marts.fct_cases"
+    )
+    by_day = reader.rows(
+        "select sum(cases), sum(first_response_minutes), sum(solved_cases), sum(complaints) from marts.service_daily"
+    )
+    assert by_day == by_case
+    by_dimension = reader.rows(
+        "select distinct sum(numerator), sum(denominator) from marts.service_measures where measure = 'solved_rate' "
+        "group by dimension"
+    )
+    assert len(by_dimension) == 1, "every dimension divides the same cases"
