@@ -167,6 +167,7 @@
 {% macro schemes() -%}
     {{ return([
         {'scheme': 'spend_tier', 'column': 'spend_tier'},
+        {'scheme': 'value_layer', 'column': 'value_layer'},
         {'scheme': 'membership', 'column': 'membership'},
         {'scheme': 'service_class', 'column': 'service_class'},
         {'scheme': 'value_level', 'column': 'value_level'},

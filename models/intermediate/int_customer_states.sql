@@ -12,6 +12,14 @@ behaviours as (
     select * from {{ ref('int_customer_behaviours') }}
 ),
 
+customer_values as (
+    select * from {{ ref('int_customer_values') }}
+),
+
+risks as (
+    select * from {{ ref('int_customer_risks') }}
+),
+
 spend_cuts as (
     select * from {{ ref('int_spend_cuts') }}
 ),
@@ -40,6 +48,17 @@ measured as (
         behaviours.window_complaints,
         behaviours.service_score,
         behaviours.contribution_points,
+        risks.loyalty_index,
+        risks.churn_score,
+        cast(customer_values.net_clv_365d as decimal(18, 4)) as net_clv,
+        case
+            when snapshots.total_purchases > 0
+                then cast(customer_values.net_clv_365d as decimal(18, 4)) - spend_cuts.clv_high
+        end as net_clv_over_high,
+        case
+            when snapshots.total_purchases > 0
+                then cast(customer_values.net_clv_365d as decimal(18, 4)) - spend_cuts.clv_middle
+        end as net_clv_over_middle,
         case when snapshots.window_purchases > 0 then snapshots.window_spend - spend_cuts.top_spend end
             as window_spend_over_top,
         case when snapshots.window_purchases > 0 then snapshots.window_spend - spend_cuts.median_spend end
@@ -62,6 +81,12 @@ measured as (
     from snapshots
     left join behaviours
         on snapshots.customer_id = behaviours.customer_id and snapshots.evaluated_on = behaviours.evaluated_on
+    left join customer_values
+        on
+            snapshots.customer_id = customer_values.customer_id
+            and snapshots.evaluated_on = customer_values.evaluated_on
+    left join risks
+        on snapshots.customer_id = risks.customer_id and snapshots.evaluated_on = risks.evaluated_on
     left join spend_cuts on snapshots.evaluated_on = spend_cuts.evaluated_on
     left join rfm_cuts on snapshots.evaluated_on = rfm_cuts.evaluated_on
 ),
@@ -70,6 +95,7 @@ placed as (
     select
         *,
         {{ first_that_holds(tiers, 'spend_tier', 'evaluated_on') }} as spend_tier,
+        {{ first_that_holds(tiers, 'value_layer', 'evaluated_on') }} as value_layer,
         {{ first_that_holds(tiers, 'membership', 'evaluated_on') }} as membership,
         {{ first_that_holds(tiers, 'service_class', 'evaluated_on') }} as service_class,
         {{ first_that_holds(tiers, 'value_level', 'evaluated_on') }} as value_level,

@@ -11,6 +11,16 @@ snapshots as (
     where total_purchases > 0
 ),
 
+value_cuts as (
+    select
+        evaluated_on,
+        {{ quantile_on('net_clv_365d', shares, 'clv_high_share', 'evaluated_on', from_top=true) }} as clv_high,
+        {{ quantile_on('net_clv_365d', shares, 'clv_middle_share', 'evaluated_on', from_top=true) }} as clv_middle
+    from {{ ref('int_customer_values') }}
+    where value_method <> 'no_purchase'
+    group by evaluated_on
+),
+
 cuts as (
     select
         evaluated_on,
@@ -25,12 +35,15 @@ cuts as (
 -- Money has four decimals: a cut that stands on what a customer spent is exactly that.
 typed as (
     select
-        evaluated_on,
-        cast(top_spend as decimal(18, 4)) as top_spend,
-        cast(median_spend as decimal(18, 4)) as median_spend,
-        cast(value_high as decimal(18, 4)) as value_high,
-        cast(value_middle as decimal(18, 4)) as value_middle
+        cuts.evaluated_on,
+        cast(cuts.top_spend as decimal(18, 4)) as top_spend,
+        cast(cuts.median_spend as decimal(18, 4)) as median_spend,
+        cast(cuts.value_high as decimal(18, 4)) as value_high,
+        cast(cuts.value_middle as decimal(18, 4)) as value_middle,
+        cast(value_cuts.clv_high as decimal(18, 4)) as clv_high,
+        cast(value_cuts.clv_middle as decimal(18, 4)) as clv_middle
     from cuts
+    left join value_cuts on cuts.evaluated_on = value_cuts.evaluated_on
 )
 
 select * from typed

@@ -15,6 +15,7 @@ final as (
         states.customer_id,
         states.evaluated_on as month_end,
         states.spend_tier,
+        states.value_layer,
         states.membership,
         states.service_class,
         states.value_level,

@@ -22,6 +22,7 @@ from orchestration.warehouse.audience_files import check_audience_files
 from orchestration.warehouse.kpi_files import check_kpi_files
 from orchestration.warehouse.policy_files import REFERENCES, check_policy_files
 from orchestration.warehouse.rule_tables import read_rules, write_rule_steps
+from orchestration.warehouse.scheme_files import check_scheme_files
 from orchestration.warehouse.service_files import check_service_files
 from orchestration.warehouse.working_time_files import check_working_time_files
 
@@ -125,6 +126,7 @@ def prepare_manifest(settings: Settings) -> Path:
         UserError: a policy table is wrong, or dbt cannot parse the project; the message holds dbt's own.
     """
     check_policy_files(settings.policy_dir)
+    check_scheme_files(settings.policy_dir)
     check_policy_files(settings.reference_dir, REFERENCES)
     check_working_time_files(settings.policy_dir, settings.reference_dir)
     check_service_files(settings.policy_dir)

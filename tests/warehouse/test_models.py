@@ -390,7 +390,7 @@ def test_every_customer_has_exactly_one_tier_per_scheme(built: World) -> None:
         "select scheme, count(*), count(distinct customer_id) from marts.customer_segments group by 1 order by 1"
     )
     customers = len(MEMBERS) - 1 + len(ACCOUNTS) + 3
-    schemes = ("behaviour_type", "membership", "rfm", "service_class", "spend_tier", "value_level")
+    schemes = ("behaviour_type", "membership", "rfm", "service_class", "spend_tier", "value_layer", "value_level")
     assert rows == [(scheme, customers, customers) for scheme in schemes]
 
 
