@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from orchestration.errors import UserError
-from orchestration.policy_tables import POLICIES
+from orchestration.policy_tables import BESIDE_LINEAGE, POLICIES
 
 DECLARATION = "warehouse_policies.yml"
 REFRESH = "c360 policy docs"
@@ -74,7 +74,7 @@ def read_tables(policy_dir: Path) -> list[PolicyTable]:
     described = {
         seed["name"]: (seed["description"], seed["config"].get("meta", {}).get("title_zh", "")) for seed in declared
     }
-    described |= {name: (description, "") for name, description in POLICIES.items()}
+    described |= {name: (description, "") for name, description in (POLICIES | BESIDE_LINEAGE).items()}
     files = {path.stem for path in policy_dir.glob("*.csv")}
     for name in sorted(files - set(described)):
         raise UserError(

@@ -24,8 +24,6 @@ POLICIES = {
     "null_tokens": "Texts that mean `not given`, by type of column. One row per text and type of column.",
     "phone_default_regions": "Regions whose numbering plan reads a phone without a country code, in order. "
     "One row per region and first day of validity.",
-    "export_roles": "Who may export, and who of them sees contact data. One row per role and first day of validity.",
-    "freshness": "How old the newest delivery of a dataset may be. One row per dataset and first day of validity.",
     "household_rules": "What says that customers share a home. One row per rule and first day of validity.",
     "publication": "How many published versions are kept, and how long. One row per setting and first day of validity.",
     "reading_limits": "How large and how broken a delivered file may be. One row per limit and first day of validity.",
@@ -34,4 +32,10 @@ POLICIES = {
     "One row per setting and first day of validity.",
     "survivorship": "How the surviving value of each field of a customer is chosen. "
     "One row per field and first day of validity.",
+}
+
+# What decides about watching and exporting: no table is made from it, so it has no place in lineage.
+BESIDE_LINEAGE = {
+    "export_roles": "Who may export, and who of them sees contact data. One row per role and first day of validity.",
+    "freshness": "How old the tables of a stage may be. One row per group of assets and first day of validity.",
 }
