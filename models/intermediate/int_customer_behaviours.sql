@@ -71,7 +71,7 @@ cycle_steps as (
         promoted_purchases,
         new_item_purchases,
         case when gap_days is not null then 1 else 0 end as repurchases,
-        coalesce(greatest(1, round(gap_days / cycle_days)), 0) as expected_cycles,
+        case when gap_days is not null then greatest(1, round(gap_days / cycle_days)) else 0 end as expected_cycles,
         coalesce(cycle_days, 0)
         - coalesce(lag(cycle_days) over (partition by customer_id order by purchased_on), 0) as cycle_change
     from purchase_cycles
@@ -415,7 +415,9 @@ spread as (
 missed as (
     select
         *,
-        expected_cycles + coalesce(greatest(1, round(days_since_purchase / cycle_days)) - 1, 0) as cycles_due
+        expected_cycles
+        + case when cycle_days is not null then greatest(1, round(days_since_purchase / cycle_days)) - 1 else 0 end
+            as cycles_due
     from spread
 ),
 
