@@ -17,8 +17,8 @@ from orchestration.valuation.optimise import Objective, Optimum, maximise
 Floats = NDArray[np.float64]
 
 _QUADRATURE = np.polynomial.legendre.leggauss(24)
-_AGE_NODES = 24  # Chebyshev nodes over the ages: an interpolation error below 1e-9
-_COARSE_BINS = 64
+_AGE_NODES = 20  # Chebyshev nodes over the ages: an interpolation error below 1e-9
+_COARSE_BINS = 32
 _COARSE_ABOVE = 20_000  # distinct histories from which the starts are tried on binned times first
 _BOUNDS = ((-10.0, 8.0), (-10.0, 10.0), (-10.0, 8.0), (-10.0, 8.0))  # logarithms; alpha in mean ages
 _STARTS = ((0.25, 0.15, 1.0, 2.5), (1.0, 0.5, 1.0, 1.0), (0.5, 0.3, 0.2, 2.0), (2.0, 1.5, 0.5, 8.0))
@@ -131,7 +131,8 @@ def fit(histories: Histories) -> tuple[Parameters, Optimum]:
     bounds = [(low + shift, high + shift) for (low, high), shift in zip(_BOUNDS, unit, strict=True)]
     starts = [np.log(start) + unit for start in _STARTS]
     if len(histories) > _COARSE_ABOVE:
-        starts = [maximise(_mean_log_likelihood(histories.coarsened(_COARSE_BINS)), starts, bounds).logarithms]
+        coarse = _mean_log_likelihood(histories.coarsened(_COARSE_BINS))
+        starts = [maximise(coarse, starts, bounds, rough=True).logarithms]
     optimum = maximise(_mean_log_likelihood(histories), starts, bounds)
     return Parameters(*(float(value) for value in np.exp(optimum.logarithms))), optimum
 
@@ -192,14 +193,13 @@ def expected_purchases(
     at_nodes = _if_alive(parameters, distinct[:, None], np.exp(middle + half * nodes)[None, :], horizon, discount_rate)
     terms = np.arange(_AGE_NODES)
     basis = np.cos(np.outer(np.arccos(nodes), terms)) * np.where(terms == 0, 1.0, 2.0) / _AGE_NODES
-    coefficients = np.log(at_nodes) @ basis
-    pairs, back = np.unique(np.stack([at.astype(np.float64), log_age]), axis=1, return_inverse=True)
-    at_pair, position = pairs[0].astype(np.intp), (pairs[1] - middle) / half
-    logarithm, after, before = np.zeros_like(position), np.zeros_like(position), np.zeros_like(position)
+    coefficients = np.ascontiguousarray((np.log(at_nodes) @ basis).T)
+    position = (log_age - middle) / half
+    after, before = np.zeros_like(position), np.zeros_like(position)
     for term in range(_AGE_NODES - 1, 0, -1):  # Clenshaw's recurrence
-        after, before = coefficients[at_pair, term] + 2 * position * after - before, after
-    logarithm = coefficients[at_pair, 0] + position * after - before
-    return np.asarray(np.exp(logarithm)[back.ravel()] * p_alive(parameters, x, recency, age))
+        after, before = coefficients[term][at] + 2 * position * after - before, after
+    logarithm = coefficients[0][at] + position * after - before
+    return np.asarray(np.exp(logarithm) * p_alive(parameters, x, recency, age))
 
 
 def _if_alive(parameters: Parameters, x: Floats, alpha_age: Floats, horizon: float, discount_rate: float) -> Floats:

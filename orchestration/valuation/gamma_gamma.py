@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, gammaln
 
-from orchestration.valuation.optimise import Optimum, maximise
+from orchestration.valuation.optimise import Objective, Optimum, maximise
 
 Floats = NDArray[np.float64]
 
 _BOUNDS = ((-6.0, 8.0), (-6.0, 8.0), (-12.0, 12.0))  # logarithms; gamma in mean spends
+_COARSE_ABOVE = 20_000  # customers from which the starts are tried on some of them first
 _STARTS = ((1.0, 2.0, 1.0), (6.0, 4.0, 0.5), (2.0, 8.0, 4.0))
 
 
@@ -52,9 +53,16 @@ class Spends:
         self.n, self.total = n[order], total[order]
         self._n, self._at = np.unique(self.n, return_inverse=True)
         self._customers = np.bincount(self._at).astype(np.float64)
+        log_mean = np.log(self.total) - np.log(self.n)
+        self._log_mean, self._n_log_mean = float(log_mean.sum()), float(self.n @ log_mean)
 
     def __len__(self) -> int:
         return int(self.n.size)
+
+    def thinned(self, at_most: int) -> "Spends":
+        """Every so-manieth customer of the ascending order, for a first, cheap look."""
+        step = -(-len(self) // at_most)
+        return Spends(self.n[::step], self.total[::step])
 
     def log_likelihood(self, parameters: Parameters) -> float:
         """Sum over customers of the logarithm of the density of their mean spend (equation 1a of the note)."""
@@ -68,10 +76,8 @@ class Spends:
         log_sum = np.log(gamma + self.total)
         by_n = gammaln(shape) - gammaln(p * n) - gammaln(q) + q * np.log(gamma) + p * n * np.log(n)
         value = float(weight @ by_n - shape[self._at] @ log_sum)
-        # m to the power of p*n - 1, summed by number of purchases.
-        log_mean = np.log(self.total) - np.log(self.n)
-        value += float((p * self.n - 1) @ log_mean)
-        d_p = weight @ (n * (digamma(shape) - digamma(p * n) + np.log(n))) + self.n @ (log_mean - log_sum)
+        value += p * self._n_log_mean - self._log_mean  # the mean spend to the power of p*n - 1
+        d_p = weight @ (n * (digamma(shape) - digamma(p * n) + np.log(n))) + self._n_log_mean - self.n @ log_sum
         d_q = weight @ (digamma(shape) - digamma(q) + np.log(gamma)) - log_sum.sum()
         d_gamma = count * q / gamma - shape[self._at] @ (1 / (gamma + self.total))
         return value, np.array([d_p * p, d_q * q, d_gamma * gamma])
@@ -88,12 +94,22 @@ def fit(spends: Spends) -> tuple[Parameters, Optimum]:
     unit = np.array([0.0, 0.0, np.log(spends.total.sum() / spends.n.sum())])
     bounds = [(low + shift, high + shift) for (low, high), shift in zip(_BOUNDS, unit, strict=True)]
 
-    def mean_log_likelihood(logarithms: Floats) -> tuple[float, Floats]:
+    starts = [np.log(start) + unit for start in _STARTS]
+    if len(spends) > _COARSE_ABOVE:
+        coarse = _mean_log_likelihood(spends.thinned(_COARSE_ABOVE))
+        starts = [maximise(coarse, starts, bounds, rough=True).logarithms]
+    optimum = maximise(_mean_log_likelihood(spends), starts, bounds)
+    return Parameters(*(float(value) for value in np.exp(optimum.logarithms))), optimum
+
+
+def _mean_log_likelihood(spends: Spends) -> Objective:
+    """What `maximise` climbs: per customer, so that its tolerances do not depend on how many there are."""
+
+    def objective(logarithms: Floats) -> tuple[float, Floats]:
         value, gradient = spends.value_and_gradient(Parameters(*np.exp(logarithms)))
         return value / len(spends), gradient / len(spends)
 
-    optimum = maximise(mean_log_likelihood, [np.log(start) + unit for start in _STARTS], bounds)
-    return Parameters(*(float(value) for value in np.exp(optimum.logarithms))), optimum
+    return objective
 
 
 def expected_spend(parameters: Parameters, purchases: Floats, total: Floats) -> Floats:

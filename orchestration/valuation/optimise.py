@@ -18,6 +18,7 @@ Verdict = Literal["converged", "at_bound", "not_converged"]
 _STEEP = (
     1e-6  # greatest slope of the mean log-likelihood, per relative change of a parameter, that still counts as flat
 )
+_FLAT, _NEARLY_FLAT = 1e-8, 1e-4  # slopes at which a search stops
 _SAME = 1e-7  # difference of mean log-likelihoods below which two starts found one optimum
 _AT_BOUND = 1e-6
 
@@ -38,13 +39,16 @@ class Optimum:
     evaluations: int
 
 
-def maximise(objective: Objective, starts: Sequence[Floats], bounds: Sequence[tuple[float, float]]) -> Optimum:
+def maximise(
+    objective: Objective, starts: Sequence[Floats], bounds: Sequence[tuple[float, float]], *, rough: bool = False
+) -> Optimum:
     """Climb from each start and keep the highest point.
 
     Args:
         objective: mean log-likelihood and its gradient at the logarithms of the parameters.
         starts: logarithms to start from.
         bounds: least and greatest logarithm of each parameter.
+        rough: stop where it is nearly flat: the end is only the start of another search.
     """
     lower, upper = (np.array(side) for side in zip(*bounds, strict=True))
 
@@ -60,7 +64,13 @@ def maximise(objective: Objective, starts: Sequence[Floats], bounds: Sequence[tu
             method="L-BFGS-B",
             bounds=list(bounds),
             # Flatness ends the search, not a small step: along a ridge the steps are small long before the top.
-            options={"maxiter": 1000, "maxfun": 2000, "ftol": 0.0, "gtol": 1e-9, "maxcor": 20},
+            options={
+                "maxiter": 1000,
+                "maxfun": 2000,
+                "ftol": 0.0,
+                "gtol": _NEARLY_FLAT if rough else _FLAT,
+                "maxcor": 20,
+            },
         )
         for start in starts
     ]
