@@ -26,6 +26,10 @@ PUBLISHED = {
     "r": 0.2426, "alpha": 4.4136, "a": 0.7929, "b": 2.4259, "log_likelihood": -9582.43, "expected_52_weeks": 25.757,
     "p_alive": 0.96885,
 }  # fmt: skip
+_WHAT_IS_MEASURED = """\
+Fit and score: aggregation of one row per purchase day, both fits, p(alive) and discounted CLV at 90 and 365 days. \
+Whole stage: a fit, a back-test and the value of every buyer on each day of evaluation, from and to DuckDB; fits for \
+back-tests that begin before the first day come on top. Peak memory counts the drawn purchases too."""
 
 
 def cdnow() -> pd.DataFrame:
@@ -107,11 +111,7 @@ def table(results: dict[str, Any]) -> str:
         lines += [f"| {name.replace('_', ' ')} | {value:,} |" for name, value in measured.items()]
     lines += [
         "",
-        (
-            "Fit and score: aggregation of one row per purchase day, both fits, p(alive) and discounted CLV at 90 and 365 "
-            "days. Whole stage: a fit, a back-test and the value of every buyer on each day of evaluation, from and to "
-            "DuckDB; fits for back-tests before the first day come on top. Peak memory counts the drawn purchases too."
-        ),
+        _WHAT_IS_MEASURED,
     ]
     return "\n".join(lines) + "\n"
 
