@@ -201,10 +201,19 @@ spenders as (
     select
         evaluated_on,
         window_spend,
-        row_number() over (partition by evaluated_on order by window_spend desc) as place,
-        count(*) over (partition by evaluated_on) as spenders
+        row_number() over (partition by evaluated_on order by window_spend desc) as place
     from states
     where window_spend > 0
+),
+
+tops as (
+    select
+        days.evaluated_on,
+        cast(ceil(count(*) * max(days.top_share)) as integer) as top_customers
+    from states
+    inner join days on states.evaluated_on = days.evaluated_on
+    where states.window_spend > 0
+    group by days.evaluated_on
 ),
 
 -- Within a tier or a channel the top share says something else: counted over all customers only.
@@ -213,11 +222,10 @@ concentration as (
         spenders.evaluated_on,
         cast(null as varchar(200)) as tier,
         cast(null as varchar(200)) as channel,
-        sum(case when spenders.place <= ceil(spenders.spenders * days.top_share) then spenders.window_spend else 0 end)
-            as top_spend,
+        sum(case when spenders.place <= tops.top_customers then spenders.window_spend else 0 end) as top_spend,
         sum(spenders.window_spend) as spend
     from spenders
-    inner join days on spenders.evaluated_on = days.evaluated_on
+    inner join tops on spenders.evaluated_on = tops.evaluated_on
     group by spenders.evaluated_on
 ),
 
