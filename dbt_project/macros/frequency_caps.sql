@@ -36,37 +36,59 @@
     {{ return(caps) }}
 {%- endmacro %}
 
-{#- The first of `options` (days ahead, ascending) on which a contact by `channel` keeps every cap: no window of so many
-    days that holds it, and ends by the horizon, holds more contacts than the cap. `chosen` are the contacts made and
-    planned, as `contact_of` writes them. NULL where no day is left. -#}
-{% macro first_day_within_caps(options, chosen, channel, is_marketing, caps, horizon_days) -%}
-    {{ return(adapter.dispatch('first_day_within_caps', 'customer360')(
-        options, chosen, channel, is_marketing, caps, horizon_days
-    )) }}
+{#- One column per cap, `free_of_<n>`: the contact cannot break it, because the cap is not about it or fewer contacts than
+    the cap have been made and planned at all. Cheap, and true of nearly everybody. -#}
+{% macro caps_out_of_reach(chosen, channel, is_marketing, caps) -%}
+    {%- for cap in caps %}
+    {{ not_capped(cap, channel, is_marketing) }}
+    or {{ count_where(chosen, in_scope(cap)) }} < {{ cap['cap'] }} as free_of_{{ loop.index }}{{ ',' if not loop.last }}
+    {%- else %}
+    true as free_of_all
+    {%- endfor -%}
 {%- endmacro %}
 
-{% macro default__first_day_within_caps(options, chosen, channel, is_marketing, caps, horizon_days) -%}
-    get(filter({{ options }}, d -> true
+{#- The first of `options` (days ahead, ascending) on which a contact keeps every cap: no window of so many days that
+    holds it, and ends by the horizon, holds more contacts than the cap. `chosen` are the contacts made and planned, as
+    `contact_of` writes them; the row has the columns of `caps_out_of_reach`. NULL where no day is left. -#}
+{% macro first_day_within_caps(options, chosen, caps, horizon_days) -%}
+    {%- set all_free = [] -%}
+    {%- for cap in caps -%}{%- do all_free.append('free_of_' ~ loop.index) -%}{%- endfor -%}
+    case
+        when {{ all_free | join(' and ') or 'true' }} then {{ first_of(options) }}
+        else {{ first_of(days_that_keep(options, chosen, caps, horizon_days)) }}
+    end
+{%- endmacro %}
+
+{% macro days_that_keep(options, chosen, caps, horizon_days) -%}
+    {{ return(adapter.dispatch('days_that_keep', 'customer360')(options, chosen, caps, horizon_days)) }}
+{%- endmacro %}
+
+{% macro default__days_that_keep(options, chosen, caps, horizon_days) -%}
+    filter({{ options }}, d -> true
     {%- for cap in caps %}
-        and ({{ not_capped(cap, channel, is_marketing) }}
-            or array_max(transform(
+        and case
+            when free_of_{{ loop.index }} then true
+            else array_max(transform(
                 sequence(d, least(d + {{ cap['window_days'] - 1 }}, {{ horizon_days }})),
                 e -> size(filter({{ chosen }}, c -> {{ in_window(cap) }}))
-            )) < {{ cap['cap'] }})
+            )) < {{ cap['cap'] }}
+        end
     {%- endfor -%}
-    ), 0)
+    )
 {%- endmacro %}
 
-{% macro duckdb__first_day_within_caps(options, chosen, channel, is_marketing, caps, horizon_days) -%}
+{% macro duckdb__days_that_keep(options, chosen, caps, horizon_days) -%}
     list_filter({{ options }}, lambda d: true
     {%- for cap in caps %}
-        and ({{ not_capped(cap, channel, is_marketing) }}
-            or list_max(list_transform(
+        and case
+            when free_of_{{ loop.index }} then true
+            else list_max(list_transform(
                 range(d, least(d + {{ cap['window_days'] - 1 }}, {{ horizon_days }}) + 1),
                 lambda e: len(list_filter({{ chosen }}, lambda c: {{ in_window(cap) }}))
-            )) < {{ cap['cap'] }})
+            )) < {{ cap['cap'] }}
+        end
     {%- endfor -%}
-    )[1]
+    )
 {%- endmacro %}
 
 {% macro not_capped(cap, channel, is_marketing) -%}
@@ -76,11 +98,42 @@
     {{ return('(' ~ (exempt | join(' or ') or 'false') ~ ')') }}
 {%- endmacro %}
 
-{% macro in_window(cap) -%}
-    {%- set conditions = ['c.days_ahead > e - ' ~ cap['window_days'], 'c.days_ahead <= e'] -%}
+{% macro in_scope(cap) -%}
+    {%- set conditions = [] -%}
     {%- if cap['channel'] != 'any' -%}{%- do conditions.append("c.channel = '" ~ cap['channel'] ~ "'") -%}{%- endif -%}
     {%- if cap['kind'] != 'any' -%}{%- do conditions.append('c.is_marketing') -%}{%- endif -%}
-    {{ return(conditions | join(' and ')) }}
+    {{ return(conditions | join(' and ') or 'true') }}
+{%- endmacro %}
+
+{% macro in_window(cap) -%}
+    {{ return('c.days_ahead > e - ' ~ cap['window_days'] ~ ' and c.days_ahead <= e and ' ~ in_scope(cap)) }}
+{%- endmacro %}
+
+{#- How many entries `c` of a list meet `condition`. -#}
+{% macro count_where(list, condition) -%}
+    {{ return(adapter.dispatch('count_where', 'customer360')(list, condition)) }}
+{%- endmacro %}
+
+{% macro default__count_where(list, condition) -%}
+    {{ return('size(filter(' ~ list ~ ', c -> ' ~ condition ~ '))') }}
+{%- endmacro %}
+
+{% macro duckdb__count_where(list, condition) -%}
+    {%- if condition == 'true' -%}{{ return('len(' ~ list ~ ')') }}{%- endif -%}
+    {{ return('len(list_filter(' ~ list ~ ', lambda c: ' ~ condition ~ '))') }}
+{%- endmacro %}
+
+{#- The first entry of a list; NULL of an empty one. -#}
+{% macro first_of(list) -%}
+    {{ return(adapter.dispatch('first_of', 'customer360')(list)) }}
+{%- endmacro %}
+
+{% macro default__first_of(list) -%}
+    {{ return('get(' ~ list ~ ', 0)') }}
+{%- endmacro %}
+
+{% macro duckdb__first_of(list) -%}
+    {{ return('(' ~ list ~ ')[1]') }}
 {%- endmacro %}
 
 {#- A contact as an entry of such a list. -#}

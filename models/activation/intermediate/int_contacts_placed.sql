@@ -159,18 +159,24 @@ placed as (
         tried.days_ahead
     from (
         select
-            turns.customer_id,
-            turns.turn,
-            placed.chosen,
-            turns.reached_channel as channel,
-            turns.is_marketing,
-            cast(
-                {{ first_day_within_caps(
-                    'turns.options', 'placed.chosen', 'turns.reached_channel', 'turns.is_marketing', caps, horizon_days
-                ) }} as integer
-            ) as days_ahead
-        from placed
-        inner join turns on placed.customer_id = turns.customer_id and placed.turn + 1 = turns.turn
+            customer_id,
+            turn,
+            chosen,
+            channel,
+            is_marketing,
+            cast({{ first_day_within_caps('options', 'chosen', caps, horizon_days) }} as integer) as days_ahead
+        from (
+            select
+                turns.customer_id,
+                turns.turn,
+                turns.options,
+                placed.chosen,
+                turns.reached_channel as channel,
+                turns.is_marketing,
+                {{ caps_out_of_reach('placed.chosen', 'turns.reached_channel', 'turns.is_marketing', caps) }}
+            from placed
+            inner join turns on placed.customer_id = turns.customer_id and placed.turn + 1 = turns.turn
+        ) as considered
     ) as tried
 ),
 
