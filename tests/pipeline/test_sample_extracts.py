@@ -138,3 +138,59 @@ def test_the_service_measures_add_up_to_the_cases(sample, published):
         "group by dimension"
     )
     assert len(by_dimension) == 1, "every dimension divides the same cases"
+
+
+def test_the_contact_plan_breaks_no_rule(sample, published):
+    bi = published(sample / "warehouse")
+    assert bi.one("select count(*) from marts.contact_plan") > 0
+    broken = bi.rows(
+        """
+        select plan.audience, 'held out' as rule from marts.contact_plan as plan
+        join marts.audience_members as members using (audience, customer_id) where members.arm = 'control'
+        union all
+        select plan.audience, 'no consent' from marts.contact_plan as plan
+        join marts.customer_360 as profiles using (customer_id)
+        where plan.is_marketing and profiles.marketing_consent is distinct from true
+        union all
+        select audience, 'call on a day off' from marts.contact_plan where channel = 'phone' and isodow(planned_on) > 5
+        union all
+        select audience, 'not in the horizon' from marts.contact_plan
+        where planned_on not between as_of + 1 and as_of + 7
+        union all
+        select any_value(audience), 'two adverts a day' from marts.contact_plan
+        where is_marketing group by customer_id, planned_on having count(*) > 1
+        union all
+        select audience, 'entered after as-of' from marts.audience_members where entered_on > as_of
+        """
+    )
+    assert broken == []
+
+
+def test_every_point_is_on_the_balance_expired_or_taken_back(sample, published):
+    bi = published(sample / "warehouse")
+    differing = bi.one(
+        """
+        select count(*) from marts.points_balances as balances
+        join (
+            select customer_id,
+                sum(points) filter (where points > 0) as earned, sum(points) as balance,
+                -sum(points) filter (where entry_type = 'expired') as expired,
+                -sum(points) filter (where entry_type = 'taken_back') as taken_back
+            from marts.points_ledger group by customer_id
+        ) as ledger using (customer_id)
+        where balances.earned <> coalesce(ledger.earned, 0) or balances.balance <> ledger.balance
+            or balances.expired <> coalesce(ledger.expired, 0) or balances.taken_back <> coalesce(ledger.taken_back, 0)
+            or balances.earned <> balances.balance + balances.expired + balances.taken_back
+        """
+    )
+    assert differing == 0
+    # One point a yuan, whole points of an order; nobody of the sample is a gold member in the month of his birthday.
+    by_hand = bi.one(
+        """
+        select sum(points) from (
+            select floor(sum(gross_amount)) as points from marts.fct_sales
+            where customer_id is not null group by order_key, customer_id, purchased_on
+        )
+        """
+    )
+    assert bi.one("select sum(points) from marts.points_ledger where entry_type = 'purchase'") == by_hand
