@@ -397,10 +397,21 @@ def test_every_customer_has_exactly_one_tier_per_scheme(built: World) -> None:
 @pytest.mark.parametrize(
     ("customer", "tags"),
     [
-        ("diamond_at_50000", ["at_risk", "high_value", "store_only"]),
-        ("at_risk_after_91_days", ["at_risk", "online_only"]),
-        ("of_unknown_age", []),
-        ("returner", ["complaint_open", "newcomer", "promoter", "store_and_online"]),
+        ("diamond_at_50000", ["at_risk", "high_value", "profile_thin", "store_only"]),
+        ("at_risk_after_91_days", ["at_risk", "profile_thin"]),
+        ("of_unknown_age", ["profile_thin"]),
+        (
+            "returner",
+            [
+                "answers_sms",
+                "complaint_open",
+                "newcomer",
+                "profile_thin",
+                "promoter",
+                "replenishment_due",
+                "store_and_online",
+            ],
+        ),
     ],
 )
 def test_a_customer_carries_the_tags_whose_rules_hold(built: World, customer: str, tags: list[str]) -> None:
