@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.warehouse.kpi_files import OTHER_KPIS, WINDOWED_KPIS
 from tests.warehouse.conftest import Build
 from tests.warehouse.world import World
 
@@ -420,6 +421,34 @@ def test_a_customer_carries_the_tags_whose_rules_hold(built: World, customer: st
     assert [tag for (tag,) in listed] == tags
 
 
+def test_every_kpi_has_a_row_for_all_customers_on_each_of_its_days(built: World) -> None:
+    rows = built.query(
+        "select kpi, count(distinct as_of), count(*) from marts.kpi_daily where dimension = 'all' group by 1"
+    )
+    # The month ends of 13 months, and as-of, which is a month end here.
+    assert sorted(rows) == [(kpi, 14, 14) for kpi in sorted((*WINDOWED_KPIS, *OTHER_KPIS))]
+
+
+def test_a_red_kpi_opens_a_remediation_with_owner_and_due_date(built: World) -> None:
+    kpi = "select value, numerator, denominator, target, red_below, status from marts.kpi_daily "
+    # One promoter and one detractor.
+    assert built.query(f"{kpi} where kpi = 'nps' and dimension = 'all' and is_as_of") == [(0, 0, 2, 45, 40, "red")]
+    assert built.query(
+        "select opened_on, closed_on, status, owner, due_on, is_overdue from marts.kpi_remediation where kpi = 'nps'"
+    ) == [(AS_OF, None, "open", "service_manager", date(2026, 7, 30), False)]
+
+
+def test_the_parts_of_a_kpi_add_up_to_the_whole(built: World) -> None:
+    rows = built.query(
+        "select kpi, as_of, sum(numerator) filter (dimension = 'all'), sum(denominator) filter (dimension = 'all'), "
+        "sum(numerator) filter (dimension = 'tier'), sum(denominator) filter (dimension = 'tier') from marts.kpi_daily "
+        "where not kpi in ('aov_change', 'clv_change', 'aov_repeat_vs_first', 'revenue_concentration_top5') "
+        "and value is not null group by 1, 2"
+    )
+    assert len(rows) > 20
+    assert [row for row in rows if row[2:4] != row[4:6]] == []
+
+
 def test_no_personal_data_reaches_the_marts(built: World) -> None:
     columns = {
         row[0] for row in built.query("select column_name from information_schema.columns where table_schema = 'marts'")
@@ -435,3 +464,5 @@ def test_a_build_on_empty_sources_gives_empty_marts(tmp_path_factory: pytest.Tem
     empty = World(tmp_path_factory.mktemp("empty"))
     assert "ERROR=0" in dbt_build(empty, None)
     assert empty.query("select count(*) from marts.customer_360") == [(0,)]
+    # Where nothing was counted, nothing is green.
+    assert empty.query("select count(*) from marts.kpi_daily where status is not null") == [(0,)]
