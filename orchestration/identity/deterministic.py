@@ -132,6 +132,7 @@ filled as (
         r.title_gender,
         r.gender,
         case when b.value is null then r.birthday end as birthday,
+        case when b.value is null then strftime(r.birthday, '%Y%m%d') end as birthday_digits,
         coalesce(r.phone, d.phone) as any_phone,
         r.phone_national,
         r.phone_mask,

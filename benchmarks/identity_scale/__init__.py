@@ -1,0 +1,1 @@
+"""What identity resolution costs by the number of records: `python -m benchmarks.identity_scale`."""
