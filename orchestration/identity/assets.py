@@ -95,13 +95,22 @@ def identity_records(warehouse: Warehouse) -> dg.MaterializeResult:  # type: ign
             description="What reviewers decided about pairs of records, and whether it binds. One row per decision.",
             **_COMMON,
         ),
+        dg.AssetSpec(
+            ["identity", "learned_blocks"],
+            deps=_COMPARED,
+            description=(
+                "Numbers, mailboxes, addresses and other values that so many people share that they link nobody; "
+                "masked, and never published. One row per value."
+            ),
+            **_COMMON,
+        ),
     ],
 )
 def identity_links(warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Compare records, join them into clusters and queue what a person should look at."""
     with warehouse.connect() as connection:
         report = make_links(connection, warehouse.settings)
-        rows = {t: _rows(connection, t) for t in ("links", "review_queue", "decisions")}
+        rows = {t: _rows(connection, t) for t in ("links", "review_queue", "decisions", "learned_blocks")}
         schemas = {t: _columns(connection, t) for t in rows}
     yield dg.MaterializeResult(
         asset_key=["identity", "links"],
@@ -110,6 +119,14 @@ def identity_links(warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:  # t
     yield dg.MaterializeResult(
         asset_key=["identity", "review_queue"],
         metadata={"dagster/row_count": rows["review_queue"], "dagster/column_schema": schemas["review_queue"]},
+    )
+    yield dg.MaterializeResult(
+        asset_key=["identity", "learned_blocks"],
+        metadata={
+            **{f"blocked_{kind}": count for kind, count in report["learned_blocks"].items()},
+            "dagster/row_count": rows["learned_blocks"],
+            "dagster/column_schema": schemas["learned_blocks"],
+        },
     )
     yield dg.MaterializeResult(
         asset_key=["identity", "decisions"],

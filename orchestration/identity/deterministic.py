@@ -52,6 +52,18 @@ where unionid is not null
 group by unionid
 having count(distinct person) > $max_people_per_unionid
 union all
+select 'id_card', id_card, count(distinct person), count(*)
+from people
+where id_card is not null
+group by id_card
+having count(distinct person) > $max_people_per_id_card
+union all
+select 'address', address_key, count(distinct person), count(*)
+from people
+where address_key is not null
+group by address_key
+having count(distinct person) > $max_people_per_address
+union all
 select 'birthday', birthday::varchar, count(distinct person), count(*)
 from people
 where birthday is not null
@@ -71,8 +83,9 @@ with described as (
         o.owner_id,
         arg_min(m, m.record_id) filter (where m.name_key is not null) as named,
         arg_min(m.phone, m.record_id) filter (where m.phone is not null) as phone,
-        list_sort(list(distinct m.phone) filter (
-            where m.phone is not null
+        list_sort(list(distinct m.phone || coalesce('#' || m.phone_period, '')) filter (
+            where m.phone is not null and m.phone_period is distinct from 0
+            and m.phone not in (select value from over_shared where kind = 'phone')
             and (
                 m.name_key is null and (m.surname is null or w.surname is null or m.surname = w.surname)
                 or w.name_key is null or m.name_key = w.name_key or m.pinyin_key = w.pinyin_key
@@ -83,14 +96,17 @@ with described as (
     inner join identity.records as w on w.record_id = o.owner_id
     group by o.owner_id
 ),
+-- A number that changed hands is another one for its next owner (`#2`).
 trusted_phones as (
     select record_id, list_sort(list(distinct phone)) as phones
     from (
-        select record_id, phone from identity.records where phone is not null
+        select record_id, phone || coalesce('#' || phone_period, '') as phone from identity.records
+        where
+            phone is not null and phone_period is distinct from 0
+            and phone not in (select value from over_shared where kind = 'phone')
         union all
         select owner_id, unnest(phones) from described where phones is not null
     )
-    where phone not in (select value from over_shared where kind = 'phone')
     group by record_id
 ),
 words as (
@@ -133,26 +149,32 @@ filled as (
         r.gender,
         case when b.value is null then r.birthday end as birthday,
         case when b.value is null then strftime(r.birthday, '%Y%m%d') end as birthday_digits,
-        coalesce(r.phone, d.phone) as any_phone,
+        case when r.phone_period is distinct from 0 then coalesce(r.phone, d.phone) end as any_phone,
         r.phone_national,
         r.phone_mask,
         case when e.value is null then r.email end as email,
         r.email_local,
-        r.city, r.district, r.road, r.road_number, r.building, r.room, r.address_key, r.address_words
+        r.city, r.district, r.road,
+        case when a.value is null then r.road_number end as road_number,
+        case when a.value is null then r.building end as building,
+        case when a.value is null then r.room end as room,
+        case when a.value is null then r.address_key end as address_key,
+        a.value is not null as shared_address
     from identity.records as r
     left join described as d on d.owner_id = r.record_id
     left join over_shared as e on e.kind = 'email' and e.value = r.email
     left join over_shared as u on u.kind = 'unionid' and u.value = r.unionid
     left join over_shared as c on c.kind = 'id_card' and c.value = r.id_card
+    left join over_shared as a on a.kind = 'address' and a.value = r.address_key
     left join over_shared as b on b.kind = 'birthday' and b.value = r.birthday::varchar
     where r.record_id not in (select record_id from owned)
 )
 select
-    f.* exclude (any_phone, phone_national, address_words),
+    f.* exclude (any_phone, phone_national, shared_address),
     case when p.value is null then f.any_phone end as phone,
     case when p.value is null then f.phone_national end as phone_national,
     s.phones,
-    w.address_words
+    case when not f.shared_address then w.address_words end as address_words
 from filled as f
 left join telling_words as w on w.record_id = f.record_id
 left join over_shared as p on p.kind = 'phone' and p.value = f.any_phone
@@ -232,7 +254,8 @@ def describe_subjects(connection: duckdb.DuckDBPyConnection, policy: IdentityPol
     """
     connection.execute(_OWNED)
     names = [f"max_{what}_per_{kind}" for kind in ("phone", "email") for what in ("people", "records")]
-    names += ["max_people_per_unionid", "max_birthday_share", "min_birthdays_to_learn"]
+    names += [f"max_people_per_{kind}" for kind in ("unionid", "id_card", "address")]
+    names += ["max_birthday_share", "min_birthdays_to_learn"]
     connection.execute(_OVER_SHARED, {name: policy.limit(name) for name in names})
     connection.execute(_SUBJECTS, {n: policy.limit(n) for n in ("min_common_address_word", "max_address_word_share")})
 

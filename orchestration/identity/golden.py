@@ -61,12 +61,18 @@ def build_customers(connection: duckdb.DuckDBPyConnection, policy: IdentityPolic
         create or replace temp table golden_input as
         select
             x.customer_id, r.*, coalesce(t.trust, 99) as trust,
-            o.value is not null as blocked_phone, m.value is not null as blocked_email
+            -- A number that changed hands since is somebody else's now.
+            o.value is not null or coalesce(r.phone_period < h.latest, false) as blocked_phone,
+            m.value is not null as blocked_email
         from identity.records as r
         inner join identity.clusters as k using (record_id)
         inner join identity.customer_xref as x on x.source = r.source and x.record_key = r.record_key
         left join identity_trust as t on t.source = r.source
         left join blocked_identifiers as o on o.kind = 'phone' and o.value = r.phone
+        left join (
+            select phone, max(phone_period) as latest from identity.records
+            where phone_period is not null group by phone
+        ) as h on h.phone = r.phone
         left join blocked_identifiers as m on m.kind = 'email' and m.value = r.email
         where x.customer_id is not null
         """

@@ -25,8 +25,8 @@ _KEYS = {
         "case when source <> 'ecommerce.orders' and road is not null and road_number is not null and room is null "
         "and building is null then concat_ws('|', city, road, road_number) end"
     ),
-    "same_landline": "case when phone_kind = 'landline' then phone end",
-    "shared_mobile": "case when phone_kind = 'mobile' then phone end",
+    "same_landline": "case when phone_kind = 'landline' then phone || coalesce('#' || phone_period, '') end",
+    "shared_mobile": "case when phone_kind = 'mobile' then phone || coalesce('#' || phone_period, '') end",
     "shared_mailbox": "email",
 }
 

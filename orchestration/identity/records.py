@@ -7,12 +7,13 @@ deciding which records are the same person.
 import duckdb
 
 from orchestration.cleaning.wordlists import REFERENCE_DIR, read_rows
+from orchestration.identity.phone_periods import write_phone_periods, write_use_periods
 from orchestration.identity.policy import IdentityPolicy
 
 # Every source record that mentions a person without being a member or an account, with the dates that age it.
 # An answer that names nobody inherits the person of its case; a basket is one mention, however many lines it has.
-_MENTIONS = """
-create or replace temp table mention_rows as
+_MENTIONED = """
+create or replace temp table mentioned as
 with cases as (
     select
         'call_center.cases' as source, record_key, case_id, member_id, account_id,
@@ -70,19 +71,27 @@ mentions as (
     union all by name select * from guest_orders
     union all by name select * from tickets
 )
-select
-    m.*,
-    p.e164,
-    case
-        when m.member_id is null and m.account_id is null and p.e164 is null then null
-        else md5(concat_ws(
-            '|', m.source, coalesce(m.member_id, ''), coalesce(m.account_id, ''), coalesce(p.e164, ''),
-            coalesce(n.name_key, m.name, ''), coalesce(n.honorific, ''), m.by_case
-        ))
-    end as mention_key
+select m.*, p.e164
 from mentions as m
 left join clean.phones as p on p.value = m.phone
+"""
+
+# A number that changed hands mentions another person before and after.
+_MENTIONS = """
+create or replace temp table mention_rows as
+select
+    m.*,
+    u.phone_period,
+    case
+        when m.member_id is null and m.account_id is null and m.e164 is null then null
+        else md5(concat_ws(
+            '|', m.source, coalesce(m.member_id, ''), coalesce(m.account_id, ''), coalesce(m.e164, ''),
+            coalesce(n.name_key, m.name, ''), coalesce(n.honorific, ''), m.by_case, u.phone_period
+        ))
+    end as mention_key
+from mentioned as m
 left join clean.names as n on n.value = m.name
+left join mention_periods as u on u.source = m.source and u.record_key = m.record_key
 """
 
 # Members and accounts that facts point to and no delivery has described.
@@ -150,13 +159,20 @@ select
     arg_min(record_key, (first_delivered, seen_at, record_key)) as record_key,
     mention_key,
     any_value(member_id) as member_id, any_value(account_id) as account_id,
-    min(name) as name, min(phone) as phone, min(address) as address,
+    min(name) as name, min(phone) as phone, min(address) as address, any_value(phone_period) as phone_period,
     min(seen_at) as first_seen_at, min(first_delivered) as first_delivered,
     coalesce(max(seen_at)::date, max(first_delivered)) as updated_on, false as inferred,
     count(*)::integer as occurrences
 from mention_rows
 where mention_key is not null
 group by source, mention_key
+"""
+
+_PEOPLE_USES = """
+select p.source, p.record_key, h.e164, coalesce(p.registered_at, p.first_delivered::timestamp) as used_at
+from people as p
+inner join clean.phones as h on h.value = p.phone
+where p.source in ('pos.members', 'ecommerce.customers') and h.e164 is not null
 """
 
 # Eleven digits that start with 1 are a Chinese mobile or a North American number with its country code: where
@@ -216,6 +232,8 @@ select
     case when h.kind = 'masked' and length(regexp_replace(h.national, '[^0-9]', '', 'g')) >= 7 then h.national end
         as phone_mask,
     h.masked_phone,
+    -- Whose turn it is where the number changed hands; NULL where it did not, 0 where it may be anyone's.
+    coalesce(p.phone_period, w.phone_period) as phone_period,
     e.email,
     e.local_part as email_local,
     e.masked_email,
@@ -247,6 +265,7 @@ left join clean.addresses as a on a.value = p.address
 left join given_name_variants as v
     on v.variant = regexp_replace(lower(strip_accents(n.given_name)), '[. ''-]', '', 'g')
 left join identity_trust as t on t.source = p.source
+left join people_periods as w on w.source = p.source and w.record_key = p.record_key
 left join blocked_identifiers as b on b.kind = 'birthday' and b.value = p.birthday::varchar
 order by record_id
 """
@@ -268,9 +287,19 @@ def build_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy)
     """
     register_policy(connection, policy)
     _register_variants(connection)
-    for statement in (_MENTIONS, _INFERRED, _PEOPLE, _OTHER_READINGS, _RECORDS, _MENTION_TABLE):
+    connection.execute(_MENTIONED)
+    write_phone_periods(connection, policy)
+    uses = "select source, record_key, e164, coalesce(seen_at, first_delivered::timestamp) as used_at from mentioned"
+    write_use_periods(connection, policy, uses, "mention_periods")
+    for statement in (_MENTIONS, _INFERRED, _PEOPLE):
         connection.execute(statement)
-    for table in ("mention_rows", "inferred_people", "people", "other_readings"):
+    write_use_periods(connection, policy, _PEOPLE_USES, "people_periods")
+    for statement in (_OTHER_READINGS, _RECORDS, _MENTION_TABLE):
+        connection.execute(statement)
+    for table in (
+        "mentioned", "mention_rows", "inferred_people", "people", "other_readings", "phone_periods", "mention_periods",
+        "people_periods",
+    ):  # fmt: skip
         connection.execute(f"drop table {table}")
     row = connection.execute("select count(*) from identity.records").fetchone()
     return int(row[0]) if row else 0

@@ -19,6 +19,7 @@ from orchestration.identity.deterministic import describe_subjects, link_by_iden
 from orchestration.identity.golden import build_customers
 from orchestration.identity.households import build_households, load_household_rules
 from orchestration.identity.kept_pairs import fingerprints, forget, keep, recall
+from orchestration.identity.learned_blocks import write_learned_blocks
 from orchestration.identity.policy import IdentityPolicy, load_policy
 from orchestration.identity.records import build_records, register_policy
 from orchestration.identity.scoring import current_model, score_pairs, too_many_to_score
@@ -35,7 +36,7 @@ def make_records(connection: duckdb.DuckDBPyConnection, settings: Settings) -> R
 
 
 def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Report:
-    """Write `identity.links`, `identity.clusters` and `identity.review_queue`; report links by rule."""
+    """Write `identity.links`, `.clusters`, `.review_queue` and `.learned_blocks`; report links by rule."""
     policy = _policy(connection, settings)
     ledger = settings.warehouse / "identity"
     decisions = known_by(read_decisions(decisions_file(settings.warehouse)), settings.known_on)
@@ -57,15 +58,12 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
             keep(connection, ledger, prints, ("strong_evidence", "scored_evidence"))
         rules = connection.execute("select rule, count(*) from identity.links group by rule order by rule").fetchall()
         pending = connection.execute("select count(*) from identity.review_queue").fetchone()
-        shared = connection.execute(
-            "select kind, count(*) from over_shared where records > 0 group by kind order by kind"
-        ).fetchall()
         return {
             **counts,
             "links_by_rule": dict(rules),
             "pairs_to_review": pending[0] if pending else 0,
             "decisions": dict(Counter(o.status for o in bonds.outcomes)),
-            "over_shared_identifiers": dict(shared),
+            "learned_blocks": write_learned_blocks(connection, policy),
             "model": model.origin,
             "comparison": "full" if known.full else "incremental",
             "full_because": known.why,

@@ -1,0 +1,76 @@
+"""Values that many people share are learned from the records, link nobody, and are listed masked."""
+
+from typing import Any
+
+import pytest
+
+NAMES = [s + g for s in "张王李赵陈刘杨黄" for g in ("伟", "芳", "强")]
+
+
+def rows(world: Any) -> list[tuple[Any, ...]]:
+    return world.rows(  # type: ignore[no-any-return]
+        "select kind, masked_value, people, records, limit_name, limit_value from identity.learned_blocks"
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "people", "masked"),
+    [
+        ("phone", "02088886666", 7, None),
+        ("id_card", "110101199003070011", 3, "11***"),
+        ("address", "四川省成都市武侯区天府大道100号", 21, None),
+    ],
+)
+def test_a_value_of_more_people_than_policy_allows_is_learned_and_masked(
+    world: Any, field: str, value: str, people: int, masked: str | None
+) -> None:
+    for number in range(people):
+        world.member(f"M{number}", NAMES[number], **{field: value})
+    report = world.resolve()["links"]
+    assert report["learned_blocks"] == {field: 1}
+    ((kind, shown, bearers, records, name, limit),) = rows(world)
+    assert (kind, bearers, records, name, limit) == (field, people, people, f"max_people_per_{field}", people - 1)
+    assert shown is not None
+    assert "*" in shown
+    assert value not in shown
+    assert masked is None or shown == masked
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "people"),
+    [("phone", "02088886666", 6), ("id_card", "110101199003070011", 2), ("address", "四川省成都市天府大道100号", 20)],
+)
+def test_as_many_people_as_policy_allows_block_nothing(world: Any, field: str, value: str, people: int) -> None:
+    for number in range(people):
+        world.member(f"M{number}", NAMES[number], **{field: value})
+    assert world.resolve()["links"]["learned_blocks"] == {}
+    assert rows(world) == []
+
+
+def test_an_id_card_of_three_people_is_a_default_and_joins_none_of_them(world: Any) -> None:
+    for number in range(3):
+        world.member(f"M{number}", NAMES[3 * number], f"1391234000{number}", id_card="110101199003070011")
+    world.account("A1", NAMES[0], "13912340000")
+    assert world.resolve()["customers"]["customers"] == 3
+
+
+def test_a_pick_up_point_is_no_ones_door(world: Any) -> None:
+    point = {"address": "四川省成都市武侯区天府大道100号1栋2单元301室"}
+    for number in range(21):
+        world.member(f"M{number}", NAMES[number], f"139123400{number:02d}", **point)
+    world.account("A1", NAMES[0], "18687654321", **point)
+    world.resolve()
+    assert world.customer("ecommerce.customers", "A1") != world.customer("pos.members", "M0")
+    assert world.rows("select count(road_number), count(address_words), count(city) from identity.subjects") == [
+        (0, 0, 22)
+    ]
+
+
+def test_what_was_learned_is_forgotten_when_the_records_are_gone(world: Any) -> None:
+    for number in range(7):
+        world.member(f"M{number}", NAMES[number], "02088886666")
+    world.resolve()
+    assert len(rows(world)) == 1
+    world.connection.execute("delete from clean.pos_members where member_id = 'M6'")
+    world.resolve()
+    assert rows(world) == []
