@@ -135,7 +135,9 @@ rated as (
             and lines.sku = bought_days.sku
             and lines.returned_amount > 0
     left join multiplied_days as returned_double
-        on bought_days.customer_id = returned_double.customer_id and bought_days.bought_on = returned_double.purchased_on
+        on
+            bought_days.customer_id = returned_double.customer_id
+            and bought_days.bought_on = returned_double.purchased_on
 ),
 
 orders as (
