@@ -13,11 +13,11 @@ from splink import DuckDBAPI
 from splink.clustering import cluster_pairwise_predictions_at_threshold
 
 from orchestration.identity.cluster_shape import measure, weak_bridges
-from orchestration.identity.comparison import AGREEING, CORROBORATED, DISAGREEING, FIELDS, compare_pairs, evidence_map
+from orchestration.identity.comparison import AGREEING, DISAGREEING, FIELDS, compare_pairs, evidence_map
 from orchestration.identity.kept_pairs import compare_known
 from orchestration.identity.policy import IdentityPolicy
 
-_ACCEPTED = f"""
+_ACCEPTED = """
 create or replace temp table accepted as
 select s.l, s.r, s.rule, s.confidence, null::double as match_weight
 from strong_links as s
@@ -27,7 +27,7 @@ select e.l, e.r, 'probabilistic', s.match_probability, s.match_weight
 from scored_evidence as e
 inner join scored_pairs as s using (l, r)
 where
-    not e.contradicted and {CORROBORATED} and s.match_probability >= $match_probability
+    not e.excluded and s.match_probability >= $match_probability
     and not exists (select 1 from strong_links as k where k.l = e.l and k.r = e.r and not k.contradicted)
     and not exists (select 1 from cannot_links as c where c.l = e.l and c.r = e.r)
 """
@@ -174,7 +174,7 @@ def _take_apart(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, l
     compare_pairs(connection, policy, "suspect_pairs", "suspect_evidence")
     conflicts: dict[int, set[int]] = defaultdict(set)
     for left, right in connection.execute(
-        "select l, r from suspect_evidence where incompatible union select l, r from cannot_links"
+        "select l, r from suspect_evidence where excluded union select l, r from cannot_links"
     ).fetchall():
         conflicts[left].add(right)
         conflicts[right].add(left)

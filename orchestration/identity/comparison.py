@@ -67,7 +67,8 @@ case
             when r.name_kind = 'latin' then
                 case when starts_with(l.pinyin_key, r.surname_sound) then 'compatible' else 'different' end
             -- DuckDB's edit distances count bytes, of which a Chinese character has three.
-            when least(length(l.name_key), length(r.name_key)) >= 3 and {one_character_apart} then 'close'
+            when least(length(l.name_key), length(r.name_key)) >= 3 and {one_character_apart} then
+                case when length(l.name_key) = length(r.name_key) then 'one_of_three' else 'close' end
             when l.surname = r.surname and length(l.name_key) = length(r.name_key) and {one_character_apart}
                 then 'one_character'
             else 'different'
@@ -211,7 +212,8 @@ case
     when l.district is not null and l.district = r.district then 'same_district'
     when l.road is not null and l.road = r.road and coalesce(l.city = r.city, true) then 'same_district'
     when l.city is null or r.city is null then 'unknown'
-    when l.city = r.city or p.cities >= {similar_city} then 'same_city'
+    when l.city = r.city or p.cities >= {similar_city} then
+        case when l.address_key is null or r.address_key is null then 'same_city' else 'elsewhere_in_city' end
     else 'different'
 end
 """
@@ -225,7 +227,8 @@ _LEVELS = {
     "address": _ADDRESS_LEVEL,
     "id_card": "case when l.id_card is null or r.id_card is null then 'unknown' "
     "when l.id_card = r.id_card then 'same' "
-    "when damerau_levenshtein(l.id_card, r.id_card) <= 1 then 'close' else 'different' end",
+    "when damerau_levenshtein(l.id_card, r.id_card) <= 1 then 'close' "
+    "when damerau_levenshtein(l.id_card, r.id_card) <= 2 then 'alike' else 'different' end",
     "unionid": "case when l.unionid is null or r.unionid is null then 'unknown' "
     "when l.unionid = r.unionid then 'same' else 'different' end",
 }
@@ -291,47 +294,25 @@ CONTRADICTED = """
     )
 )
 """
-"""SQL over the levels: these two records are two people, whatever else agrees."""
+"""SQL over the levels: no rule joins these two records because of one shared identifier; their score may."""
 
-INCOMPATIBLE = f"""
+EXCLUDED = """
 (
-    {CONTRADICTED}
-    and not (
-        gender <> 'title_conflict' and id_card <> 'different'
+    gender = 'title_conflict'
+    or (gender = 'title_against_record' and name not in ('same', 'same_sound'))
+    or (
+        not both_latin
         and (
-            name in ('unknown', 'compatible')
-            -- Of two single words one may be the given name and the other the surname.
-            or one_word
-            or both_latin
-            and (
-                name in ('same', 'same_sound', 'close', 'short_form', 'alike')
-                or birthday in ('same', 'close', 'two_parts', 'unknown')
-                or gender <> 'different' and address in ('same_door', 'same_road')
-            )
+            name = 'different' and not (birthday = 'same' and (email = 'same' or unionid = 'same' or id_card = 'same'))
+            or name = 'one_character' and (birthday not in ('same', 'close', 'two_parts') or gender = 'different')
         )
     )
 )
 """
-"""SQL over the levels: these two cannot be in one cluster even when others link them.
+"""SQL over the levels: no score joins these two and no cluster holds both, whatever others link them.
 
-Slips add up: two records that are each one slip from a third may look like two people.
+Only what is said outright counts: titles of both sexes, two written Chinese names. All other disagreement is weighed.
 """
-
-
-# At a shared number a part of a name is left to the rules, which know how many people are there.
-CORROBORATED = """
-(
-    birthday in ('same', 'close') or email in ('same', 'same_mailbox_name', 'close')
-    or name in ('same', 'same_sound', 'close') and (birthday = 'two_parts' or email = 'alike')
-    or id_card in ('same', 'close')
-    or name in ('same', 'same_sound')
-        and (phone in ('same', 'close', 'masked') or address in ('same_door', 'same_road'))
-    or both_latin and name = 'same_given_name' and address = 'same_door'
-    or both_latin and name in ('close', 'short_form', 'alike')
-        and (phone = 'same' or address in ('same_door', 'same_road'))
-)
-"""
-"""SQL over the levels: something agrees that is one person's own; a name, a town and a sex are shared by many."""
 
 
 def _one_character_apart() -> str:
@@ -373,7 +354,7 @@ def compare_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy,
     """Write temporary table `into`: the pairs `(l, r)` of record ids with one level per field.
 
     Columns: `l, r`, one level for each one of `FIELDS`, `both_latin`, `one_word`, `both_chinese`, `contradicted` and
-    `incompatible`.
+    `excluded`.
     Grain: one row per row of `pairs`, whose table must hold distinct pairs.
     """
     parts: dict[str, object] = {name: policy.limit(name) for name in _LIMITS}
@@ -382,7 +363,7 @@ def compare_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy,
     connection.execute(
         f"""
         create or replace temp table {into} as
-        select *, {CONTRADICTED} as contradicted, {INCOMPATIBLE} as incompatible
+        select *, {CONTRADICTED} as contradicted, {EXCLUDED} as excluded
         from (
             select
                 p.l, p.r, {levels},

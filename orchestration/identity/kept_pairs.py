@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from orchestration.database import literal
+from orchestration.identity.calibration import Calibration
 from orchestration.identity.comparison import FIELDS, compare_pairs
 from orchestration.identity.name_shares import reference_fingerprint
 from orchestration.identity.policy import IdentityPolicy
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 _FOLDER = "kept_pairs"
 _FORMAT = 1
-_CODE = ("comparison.py", "blocking_keys.py", "scoring.py", "name_shares.py", "kept_pairs.py")
-_LEVELS = (*FIELDS, "both_latin", "one_word", "both_chinese", "contradicted", "incompatible")
+_CODE = ("comparison.py", "blocking_keys.py", "scoring.py", "calibration.py", "name_shares.py", "kept_pairs.py")
+_LEVELS = (*FIELDS, "both_latin", "one_word", "both_chinese", "contradicted", "excluded")
 _FLAGS = _LEVELS[len(FIELDS) :]
 
 
@@ -45,14 +46,14 @@ class Kept:
     records_unchanged: int
 
 
-def fingerprints(policy: IdentityPolicy, model: "Model", records: int) -> dict[str, str]:
+def fingerprints(policy: IdentityPolicy, model: "Model", calibration: Calibration) -> dict[str, str]:
     """Checksums of all that decides levels and scores besides the records: model, policy, code, engine, word lists."""
     here = Path(__file__).parent
     code = hashlib.sha256(b"".join((here / name).read_bytes() for name in _CODE)).hexdigest()
     parts: dict[str, object] = {
-        "model": (sorted(model.m.items()), sorted(model.u.items()), sorted(model.names.items()),
+        "model": (sorted(model.m.items()), sorted(model.u.items()), sorted(model.relatives.items()), sorted(model.names.items()),
                   sorted(model.sounds.items()), model.unlisted),
-        "prior": model.prior(records),
+        "calibration": calibration.in_force(),
         "policy": (sorted(policy.limits.items()), policy.blocking_rules, policy.source_trust),
         "code": (_FORMAT, code, duckdb.__version__),
         "word lists": reference_fingerprint(),

@@ -60,7 +60,7 @@ def write_name_shares(
     sounds: dict[str, float],
     unlisted: float,
 ) -> None:
-    """Write temporary table `name_shares` (`record_id, name_share, sound_share`), one row per named subject.
+    """Write temporary table `name_shares` (`record_id, script, name_share, sound_share`), one row per named subject.
 
     A Chinese name is as common as its surname times its characters, at least `least_name_share`. What a trained model
     has counted comes first; a name that it does not list is borne by no more than the share `unlisted`. NULL for Latin
@@ -111,12 +111,13 @@ def write_name_shares(
             left join model_names as n on n.value = c.name_key
             left join model_sounds as k on k.value = c.sound_key
         )
-        select s.record_id, t.name_share, t.sound_share
+        select
+            s.record_id, case when t.name_kind = 'latin' then 'latin' else 'chinese' end as script,
+            t.name_share, t.sound_share
         from subjects as s
         inner join settled as t
             on t.name_key is not distinct from s.name_key and t.sound_key is not distinct from s.sound_key
             and t.name_kind is not distinct from s.name_kind and t.surname is not distinct from s.surname
-        where t.name_share is not null or t.sound_share is not null
         """,
         {
             "single": policy.limit("single_given_name_share"),

@@ -24,12 +24,16 @@ class BlockingRule:
 
 @dataclass(frozen=True)
 class ComparisonLevel:
-    """One level of a comparison with the shares of matches (m) and non-matches (u) that reach it."""
+    """One level of a comparison with the shares of matches (m), strangers (u) and relatives that reach it.
+
+    Relatives are two people of one household: they share a door, often a surname, sometimes a number.
+    """
 
     comparison: str
     level: str
     m: float
     u: float
+    relatives: float
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,10 @@ def load_policy(directory: Path, as_of: date) -> IdentityPolicy:
         blocking_rules=tuple(
             BlockingRule(r["blocking_rule"], _keys(r), int(_number(r, "max_block_size"))) for r in blocking if _on(r)
         ),
-        levels=tuple(ComparisonLevel(r["comparison"], r["level"], _number(r, "m"), _number(r, "u")) for r in levels),
+        levels=tuple(
+            ComparisonLevel(r["comparison"], r["level"], _number(r, "m"), _number(r, "u"), _number(r, "relatives"))
+            for r in levels
+        ),
         priors=tuple(sorted((_number(r, "records_up_to"), _probability(r, "prior")) for r in priors)),
         blocked=tuple((r["kind"], r["value"]) for r in blocked if _on(r)),
         survivorship=tuple(SurvivorshipRule(r["field"], tuple(r["strategies"].split())) for r in survivorship),

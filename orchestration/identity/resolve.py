@@ -12,6 +12,7 @@ import duckdb
 
 from orchestration.as_of import business_day
 from orchestration.errors import UserError
+from orchestration.identity.calibration import Calibration
 from orchestration.identity.clustering import cluster_records
 from orchestration.identity.customer_ids import assign_customer_ids, rules_signature
 from orchestration.identity.decisions import bind, decisions_file, known_by, read_decisions
@@ -47,14 +48,17 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
         # What was compared, kept for whoever asks why (`explain.py`).
         connection.execute("create or replace table identity.subjects as select * from subjects")
         model = current_model(policy, ledger / "model.json")
-        prints = fingerprints(policy, model, _count_subjects(connection))
-        known = recall(connection, ledger, prints)
+        records = _count_subjects(connection)
+        calibration = Calibration(policy, ledger / "calibration.json", model.prior(records), records)
+        known = recall(connection, ledger, fingerprints(policy, model, calibration))
         compared = link_by_identifiers(connection, policy)
-        scored = score_pairs(connection, policy, model)
+        scored = score_pairs(connection, policy, model, calibration)
         counts = cluster_records(connection, policy)
         if too_many_to_score(connection, policy):
             forget(ledger)
         else:
+            # The first run has found its calibration only now.
+            prints = fingerprints(policy, model, calibration)
             keep(connection, ledger, prints, ("strong_evidence", "scored_evidence"))
         rules = connection.execute("select rule, count(*) from identity.links group by rule order by rule").fetchall()
         pending = connection.execute("select count(*) from identity.review_queue").fetchone()

@@ -10,7 +10,7 @@ comparison; here each pair is compared once, field by field, and the weights are
 
 import json
 from dataclasses import dataclass, field
-from math import inf, log2
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import duckdb
 from orchestration.database import identifier
 from orchestration.errors import UserError
 from orchestration.identity.blocking_keys import joined
+from orchestration.identity.calibration import Calibration
 from orchestration.identity.kept_pairs import compare_known
 from orchestration.identity.name_shares import write_name_shares
 from orchestration.identity.policy import BlockingRule, IdentityPolicy
@@ -33,7 +34,10 @@ _BY_SHARE = {"same": "name_share", "same_sound": "sound_share"}
 
 @dataclass(frozen=True)
 class Model:
-    """Shares of matches (m) and non-matches (u) per comparison and level, the priors, how common names are.
+    """Shares of matches (m), strangers (u) and relatives per level, the priors, how common names are.
+
+    A pair is one person, two relatives or two strangers, and is weighed by all three: what relatives share, a door, a
+    number, a surname, is no evidence for one person.
 
     Everything that a score needs stands in it and stands still, so that a pair weighs the same from run to run and
     whatever else arrives. `priors` are the probability that two random records are one person, by the number of
@@ -45,6 +49,7 @@ class Model:
     priors: tuple[tuple[float, float], ...]
     m: dict[str, dict[str, float]]
     u: dict[str, dict[str, float]]
+    relatives: dict[str, dict[str, float]]
     origin: str
     provenance: dict[str, Any]
     names: dict[str, float] = field(default_factory=dict)
@@ -60,15 +65,17 @@ def default_model(policy: IdentityPolicy) -> Model:
     """Return the shipped model of `comparison_levels.csv` and `match_priors.csv`."""
     m: dict[str, dict[str, float]] = {}
     u: dict[str, dict[str, float]] = {}
+    relatives: dict[str, dict[str, float]] = {}
     for level in policy.levels:
         m.setdefault(level.comparison, {})[level.level] = level.m
         u.setdefault(level.comparison, {})[level.level] = level.u
+        relatives.setdefault(level.comparison, {})[level.level] = level.relatives
     missing = [name for name in COMPARED if name not in m]
     if missing:
         raise UserError(f"comparison_levels.csv has no level in force for {', '.join(missing)}: restore its rows.")
     if not policy.priors:
         raise UserError("match_priors.csv has no row in force: restore its rows.")
-    return Model(policy.priors, m, u, "shipped", {})
+    return Model(policy.priors, m, u, relatives, "shipped", {})
 
 
 def read_model(path: Path) -> Model:
@@ -87,9 +94,15 @@ def read_model(path: Path) -> Model:
         prior, unlisted = float(content["prior"]), float(content["unlisted_name_share"])
         names, sounds = content["name_shares"], content["sound_shares"]
         model = Model(
-            ((inf, prior),), content["m"], content["u"], "trained", content["provenance"], names, sounds, unlisted
+            ((inf, prior),),
+            *(content[kind] for kind in ("m", "u", "relatives")),
+            "trained",
+            content["provenance"],
+            names,
+            sounds,
+            unlisted,
         )
-        shares = [model.m[c] for c in COMPARED] + [model.u[c] for c in COMPARED] + [names, sounds]
+        shares = [kind[c] for kind in (model.m, model.u, model.relatives) for c in COMPARED] + [names, sounds]
         for values in (*(s.values() for s in shares), (unlisted,)):
             if not all(0 < share <= 1 for share in values):
                 raise ValueError("a share is not between 0 and 1")
@@ -111,6 +124,7 @@ def save_model(model: Model, path: Path) -> None:
         "prior": model.priors[0][1],
         "m": model.m,
         "u": model.u,
+        "relatives": model.relatives,
         "name_shares": model.names,
         "sound_shares": model.sounds,
         "unlisted_name_share": model.unlisted,
@@ -134,13 +148,18 @@ class Scored:
     reused: int
 
 
-def score_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, model: Model) -> Scored:
+def score_pairs(
+    connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, model: Model, calibration: Calibration
+) -> Scored:
     """Score the pairs that the blocking rules find among `subjects`.
 
     Reads what `kept_pairs.recall` wrote: pairs of unchanged records are not compared again, those that scored high
     enough are taken over from it. Writes temporary table `scored_pairs` (`l, r, match_weight, match_probability`),
-    one row per pair at or above `review_probability`, and adds to `known_levels` and `blocks_left_out`.
-    The same records and the same model give the same scores.
+    one row per pair at or above `review_probability`, and adds to `known_levels` and `blocks_left_out`. The same
+    records, model and calibration give the same scores.
+
+    The weight is the log odds of one person against everything else: w1 - log2(1 + 2^w2), where w1 is the sum of
+    log2(m/u) and the odds of one person against two strangers, and w2 that of two relatives against two strangers.
     """
     connection.execute(
         "create or replace temp table scored_pairs "
@@ -151,15 +170,26 @@ def score_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, m
     write_candidates(connection, policy)
     compared = compare_known(connection, policy, "candidate_pairs", "candidate_levels", remember=False)
     write_name_shares(connection, policy, model.names, model.sounds, model.unlisted)
-    prior = model.prior(_count(connection, "subjects"))
+    calibration.fit_names(connection, model.u["name"]["same"])
     connection.execute(
         f"""
+        create or replace temp table candidate_weights as
+        select
+            e.l, e.r, e.excluded, {weight_sql(model.m, model.u)} as weight,
+            {weight_sql(model.relatives, model.u)} as relatives
+        from candidate_levels as e
+        left join name_shares as ln on ln.record_id = e.l
+        left join name_shares as rn on rn.record_id = e.r
+        """
+    )
+    odds = calibration.odds(connection)
+    connection.execute(
+        """
         insert into scored_pairs
         with weighed as (
-            select e.l, e.r, {_weight_sql(model)} + $prior_weight as weight
-            from candidate_levels as e
-            left join name_shares as ln on ln.record_id = e.l
-            left join name_shares as rn on rn.record_id = e.r
+            select l, r, weight + $duplicates - log2(1 + pow(2, least(relatives + $relatives, 900))) as weight
+            from candidate_weights
+            where not excluded
         )
         select l, r, round(weight, 6) as match_weight, round(1 - 1 / (1 + pow(2, least(weight, 60))), 8)
         from weighed
@@ -168,7 +198,11 @@ def score_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, m
         select l, r, match_weight, match_probability from candidates_known
         order by l, r
         """,
-        {"prior_weight": _log_odds(prior), "review": policy.limit("review_probability")},
+        {
+            "duplicates": odds.duplicates,
+            "relatives": odds.relatives,
+            "review": policy.limit("review_probability"),
+        },
     )
     connection.execute(
         """
@@ -180,7 +214,7 @@ def score_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, m
         """
     )
     reused = _count(connection, "candidates_known")
-    for table in ("candidate_pairs", "candidate_levels", "candidates_known", "name_shares"):
+    for table in ("candidate_pairs", "candidate_levels", "candidate_weights", "candidates_known", "name_shares"):
         connection.execute(f"drop table {table}")
     return Scored(compared, reused)
 
@@ -198,10 +232,7 @@ def write_scoring_keys(connection: duckdb.DuckDBPyConnection, policy: IdentityPo
         create or replace temp table scoring_keys as
         select record_id{expressions}
         from subjects
-        where
-            name_key is not null or email is not null
-            or (name_kind = 'latin' and coalesce(surname, given_name) is not null)
-            or (birthday is not null and coalesce(phone, road, surname) is not null)
+        where not is_mention or name_key is not null
         """
     )
     return _count(connection, "scoring_keys")
@@ -312,19 +343,21 @@ def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _weight_sql(model: Model) -> str:
-    """SQL for the sum of the match weights of the levels in `e`, names by how common they are (`ln`, `rn`)."""
+def weight_sql(shares: dict[str, dict[str, float]], chance: dict[str, dict[str, float]]) -> str:
+    """SQL for the sum over the levels in `e` of log2 of a share over that of strangers.
+
+    Names that agree weigh by how common they are (`ln`, `rn`): one person or relatives share a name no less often
+    than strangers do.
+    """
     terms = []
     for comparison in COMPARED:
         cases = []
-        for level, m in model.m[comparison].items():
-            u = f"{model.u[comparison][level]!r}"
+        for level, share in shares[comparison].items():
+            u = f"{chance[comparison][level]!r}"
             if comparison == "name" and level in _BY_SHARE:
                 u = f"coalesce(greatest(ln.{_BY_SHARE[level]}, rn.{_BY_SHARE[level]}), {u})"
-            cases.append(f"when '{level}' then log2({m!r} / {u})")
+                cases.append(f"when '{level}' then log2(greatest({share!r}, {u}) / {u})")
+            else:
+                cases.append(f"when '{level}' then log2({share!r} / {u})")
         terms.append(f"case e.{comparison} {' '.join(cases)} else 0 end")
     return " + ".join(terms)
-
-
-def _log_odds(probability: float) -> float:
-    return log2(probability / (1 - probability))

@@ -51,7 +51,7 @@ def train(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, on: dat
     u = _bounded(shipped.u, _chance_shares(connection, policy))
     compare_pairs(connection, policy, "candidate_pairs", "candidate_levels")
     patterns = connection.execute(
-        f"select {', '.join(COMPARED)}, count(*) from candidate_levels where not contradicted group by all order by all"
+        f"select {', '.join(COMPARED)}, count(*) from candidate_levels where not excluded group by all order by all"
     ).fetchall()
     start = policy.limit("duplicates_per_record")
     m, matches, rounds = _maximise(patterns, shipped, u, start, records, int(policy.limit("training_rounds")))
@@ -75,7 +75,7 @@ def train(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, on: dat
         "duckdb": duckdb.__version__,
     }
     prior = float(f"{min(0.5, 2 * pairs_per_record / max(records - 1, 1)):.6g}")
-    return Model(((inf, prior),), m, u, "trained", provenance, names, sounds, unlisted)
+    return Model(((inf, prior),), m, u, shipped.relatives, "trained", provenance, names, sounds, unlisted)
 
 
 def _chance_shares(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> Shares:
@@ -207,4 +207,5 @@ def train_model(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Mo
     know_nothing(connection)
     model = train(connection, policy, as_of)
     save_model(model, settings.warehouse / "identity" / "model.json")
+    (settings.warehouse / "identity" / "calibration.json").unlink(missing_ok=True)
     return model
