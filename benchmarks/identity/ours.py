@@ -35,13 +35,13 @@ def main() -> None:
             f"""
             copy (
                 select x.source || '|' || x.record_key as id, x.name, n.surname, n.given_name,
-                    coalesce(p.e164, x.phone) as phone, x.email, x.birthday, x.gender, x.city, x.address
+                    coalesce(p.e164, x.phone) as phone, x.email, x.birthday, x.gender, x.city, x.address, x.id_card
                 from (
                     select 'pos.members' as source, record_key, name, phone, null::varchar as email,
-                        birthday::varchar as birthday, gender, city, address from clean.pos_members
+                        birthday::varchar as birthday, gender, city, address, id_card from clean.pos_members
                     union all
                     select 'ecommerce.customers', record_key, name, phone, email, birthday::varchar, gender, city,
-                        address from clean.ecommerce_customers
+                        address, null from clean.ecommerce_customers
                 ) as x
                 left join clean.names as n on n.value = x.name
                 left join clean.phones as p on p.value = x.phone

@@ -116,10 +116,7 @@ def read_calibration(path: Path) -> dict[str, dict[str, float]]:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != CALIBRATION_FORMAT:
             raise ValueError("format")
-        return {
-            step: {name: float(row[name]) for name in _NUMBERS}
-            for step, row in content["by_prior"].items()
-        }
+        return {step: {name: float(row[name]) for name in _NUMBERS} for step, row in content["by_prior"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"The calibration {path} cannot be read ({type(error).__name__}): "

@@ -51,13 +51,15 @@ def fingerprints(policy: IdentityPolicy, model: "Model", calibration: Calibratio
     here = Path(__file__).parent
     code = hashlib.sha256(b"".join((here / name).read_bytes() for name in _CODE)).hexdigest()
     parts: dict[str, object] = {
-        "model": (sorted(model.m.items()), sorted(model.u.items()), sorted(model.relatives.items()), sorted(model.names.items()),
-                  sorted(model.sounds.items()), model.unlisted),
+        "model": [
+            *(sorted(kind.items()) for kind in (model.m, model.u, model.relatives, model.names, model.sounds)),
+            model.unlisted,
+        ],
         "calibration": calibration.in_force(),
         "policy": (sorted(policy.limits.items()), policy.blocking_rules, policy.source_trust),
         "code": (_FORMAT, code, duckdb.__version__),
         "word lists": reference_fingerprint(),
-    }  # fmt: skip
+    }
     return {name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in parts.items()}
 
 

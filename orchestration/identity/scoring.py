@@ -95,7 +95,9 @@ def read_model(path: Path) -> Model:
         names, sounds = content["name_shares"], content["sound_shares"]
         model = Model(
             ((inf, prior),),
-            *(content[kind] for kind in ("m", "u", "relatives")),
+            content["m"],
+            content["u"],
+            content["relatives"],
             "trained",
             content["provenance"],
             names,

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["pyarrow>=20"]
 # ///
-"""A plain rule join: records with the same phone or the same email are one person."""
+"""A plain rule join: records with the same phone, email or ID card are one person."""
 
 from collections import defaultdict
 
@@ -10,10 +10,10 @@ from common import clusters_of, run
 
 
 def resolve(table):
-    """Join on equal phones and equal emails."""
+    """Join on equal phones, emails and ID cards."""
     rows = table.to_pylist()
     pairs = []
-    for field in ("phone", "email"):
+    for field in ("phone", "email", "id_card"):
         groups = defaultdict(list)
         for row in rows:
             if row[field]:
