@@ -47,6 +47,8 @@ class Calibration:
             magnitude; a file of too few records takes it as it is.
         records: How many records are compared.
 
+    `enough` says whether there are records enough to find anything.
+
     Raises:
         UserError: the file at `path` cannot be read.
     """
@@ -54,14 +56,14 @@ class Calibration:
     def __init__(self, policy: IdentityPolicy, path: Path, prior: float, records: int) -> None:
         self._policy, self._path, self._records = policy, path, records
         self._start = Odds(log_odds(prior), log_odds(prior) + log2(policy.limit("relatives_per_duplicate")))
-        self._enough = records >= policy.limit("min_records_to_calibrate")
-        self._known = read_calibration(path) if self._enough else {}
+        self.enough = records >= policy.limit("min_records_to_calibrate")
+        self._known = read_calibration(path) if self.enough else {}
         self._step = f"{prior:.6g}"
         self._found: dict[str, float] = dict(self._known.get(self._step, {}))
 
     def in_force(self) -> tuple[float, ...] | None:
         """The numbers that hold, the model's own in a file of too few records; None: they are yet to be found."""
-        if not self._enough:
+        if not self.enough:
             return (self._start.duplicates, self._start.relatives)
         return tuple(self._found[n] for n in _NUMBERS) if "duplicates" in self._found else None
 
@@ -72,7 +74,7 @@ class Calibration:
         """
         for script in ("latin", "chinese"):
             key = f"{script}_names"
-            if self._enough and key not in self._found:
+            if self.enough and key not in self._found:
                 self._found[key] = self._rounded(_commoner(connection, self._policy, script, default_share))
             factor = 2.0 ** self._found.get(key, 0.0)
             connection.execute(
@@ -87,7 +89,7 @@ class Calibration:
 
     def odds(self, connection: duckdb.DuckDBPyConnection) -> Odds:
         """Return the odds in force; they are fitted to temporary table `candidate_weights` when not yet known."""
-        if not self._enough:
+        if not self.enough:
             return self._start
         if "duplicates" not in self._found:
             fitted = _fit(connection, self._policy, self._start, self._records)

@@ -13,11 +13,11 @@ from splink import DuckDBAPI
 from splink.clustering import cluster_pairwise_predictions_at_threshold
 
 from orchestration.identity.cluster_shape import measure, weak_bridges
-from orchestration.identity.comparison import AGREEING, DISAGREEING, FIELDS, compare_pairs, evidence_map
+from orchestration.identity.comparison import AGREEING, CORROBORATED, DISAGREEING, FIELDS, compare_pairs, evidence_map
 from orchestration.identity.kept_pairs import compare_known
 from orchestration.identity.policy import IdentityPolicy
 
-_ACCEPTED = """
+_ACCEPTED = f"""
 create or replace temp table accepted as
 select s.l, s.r, s.rule, s.confidence, null::double as match_weight
 from strong_links as s
@@ -27,7 +27,8 @@ select e.l, e.r, 'probabilistic', s.match_probability, s.match_weight
 from scored_evidence as e
 inner join scored_pairs as s using (l, r)
 where
-    not e.excluded and s.match_probability >= $match_probability
+    not e.excluded
+    and s.match_probability >= case when {CORROBORATED} then $match_probability else $uncorroborated end
     and not exists (select 1 from strong_links as k where k.l = e.l and k.r = e.r and not k.contradicted)
     and not exists (select 1 from cannot_links as c where c.l = e.l and c.r = e.r)
 """
@@ -60,12 +61,15 @@ where l.cluster = r.cluster
 """
 
 
-def cluster_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> dict[str, float]:
+def cluster_records(
+    connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, *, calibrated: bool
+) -> dict[str, float]:
     """Join `subjects` into clusters and write `identity.links`, `identity.clusters` and `identity.review_queue`.
 
     Reads the temporary tables of `deterministic`, `scoring` and `decisions`. `identity.clusters`: one row per record of
     `identity.records` with `cluster` (its oldest record's `record_id`, NULL where the record has no
-    customer), `matched_by` and `confidence`. Returns figures: clusters, links given up, ambiguous records, the
+    customer), `matched_by` and `confidence`. `calibrated` says that the file is
+    large enough to know how rare its names are. Returns figures: clusters, links given up, ambiguous records, the
     largest cluster, weak bridges and densities.
     """
     connection.execute(
@@ -75,7 +79,10 @@ def cluster_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolic
         "create or replace temp table scored_only as select l, r from scored_pairs"
     )
     compare_known(connection, policy, "scored_only", "scored_evidence")
-    connection.execute(_ACCEPTED, {"match_probability": policy.limit("match_probability")})
+    # How rare a name is in so small a file nobody knows.
+    uncorroborated = policy.limit("uncorroborated_probability") if calibrated else 2.0
+    limits = {"match_probability": policy.limit("match_probability"), "uncorroborated": uncorroborated}
+    connection.execute(_ACCEPTED, limits)
     _components(connection)
     connection.execute(_SUSPECTS, {"max_cluster_records": policy.limit("max_cluster_records")})
     cut = _take_apart(connection, policy, int(policy.limit("max_cluster_records")))
@@ -174,7 +181,7 @@ def _take_apart(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, l
     compare_pairs(connection, policy, "suspect_pairs", "suspect_evidence")
     conflicts: dict[int, set[int]] = defaultdict(set)
     for left, right in connection.execute(
-        "select l, r from suspect_evidence where excluded union select l, r from cannot_links"
+        "select l, r from suspect_evidence where incompatible union select l, r from cannot_links"
     ).fetchall():
         conflicts[left].add(right)
         conflicts[right].add(left)

@@ -296,7 +296,7 @@ CONTRADICTED = """
 """
 """SQL over the levels: no rule joins these two records because of one shared identifier; their score may."""
 
-EXCLUDED = """
+_SAID_OUTRIGHT = """
 (
     gender = 'title_conflict'
     or (gender = 'title_against_record' and name not in ('same', 'same_sound'))
@@ -309,10 +309,46 @@ EXCLUDED = """
     )
 )
 """
-"""SQL over the levels: no score joins these two and no cluster holds both, whatever others link them.
 
-Only what is said outright counts: titles of both sexes, two written Chinese names. All other disagreement is weighed.
+# A parent and a child of one name and number; two cards. Forgiven where everything else is one person's.
+_OTHER_PERSON = """
+(
+    birthday = 'generation'
+    and not (
+        id_card in ('same', 'close') or email in ('same', 'same_mailbox_name', 'close') or unionid = 'same'
+        or name in ('same', 'same_sound', 'close') and address in ('same_door', 'same_road')
+    )
+    or id_card = 'different'
+    and not (
+        birthday in ('same', 'close')
+        and (
+            name in ('same', 'same_sound', 'close', 'short_form', 'alike', 'compatible')
+            or both_latin and address in ('same_door', 'same_road')
+        )
+    )
+)
 """
+
+EXCLUDED = f"({_SAID_OUTRIGHT} or {_OTHER_PERSON})"
+"""SQL over the levels: no score joins these two, however high. All other disagreement is weighed."""
+
+INCOMPATIBLE = f"({_SAID_OUTRIGHT} or not both_latin and {_OTHER_PERSON})"
+"""SQL over the levels: no cluster holds these two, whatever others link them.
+
+Slips add up: two Latin records that are each one slip from a third may look like two people.
+"""
+
+CORROBORATED = """
+(
+    birthday in ('same', 'close')
+    or email in ('same', 'same_mailbox_name', 'close')
+    or id_card in ('same', 'close', 'alike')
+    or phone in ('same', 'close', 'masked')
+    or address in ('same_door', 'same_road')
+    or name in ('same', 'same_sound', 'close') and (birthday = 'two_parts' or email = 'alike')
+)
+"""
+"""SQL over the levels: something agrees besides name, town and sex, which are shared by many."""
 
 
 def _one_character_apart() -> str:
@@ -353,8 +389,8 @@ case when l.district is null and r.district is null then
 def compare_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, pairs: str, into: str) -> None:
     """Write temporary table `into`: the pairs `(l, r)` of record ids with one level per field.
 
-    Columns: `l, r`, one level for each one of `FIELDS`, `both_latin`, `one_word`, `both_chinese`, `contradicted` and
-    `excluded`.
+    Columns: `l, r`, one level for each one of `FIELDS`, `both_latin`, `one_word`, `both_chinese`, `contradicted`,
+    `excluded` and `incompatible`.
     Grain: one row per row of `pairs`, whose table must hold distinct pairs.
     """
     parts: dict[str, object] = {name: policy.limit(name) for name in _LIMITS}
@@ -363,7 +399,7 @@ def compare_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy,
     connection.execute(
         f"""
         create or replace temp table {into} as
-        select *, {CONTRADICTED} as contradicted, {EXCLUDED} as excluded
+        select *, {CONTRADICTED} as contradicted, {EXCLUDED} as excluded, {INCOMPATIBLE} as incompatible
         from (
             select
                 p.l, p.r, {levels},

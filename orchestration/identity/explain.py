@@ -47,6 +47,7 @@ _WORDS = {
     "same_road": "is the same road or house",
     "same_district": "is the same district only",
     "same_city": "is the same town only",
+    "elsewhere_in_city": "is elsewhere in the same town",
     "same_year": "agrees in the year only",
     "unknown": "is missing on one side",
 }

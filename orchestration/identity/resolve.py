@@ -53,7 +53,7 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
         known = recall(connection, ledger, fingerprints(policy, model, calibration))
         compared = link_by_identifiers(connection, policy)
         scored = score_pairs(connection, policy, model, calibration)
-        counts = cluster_records(connection, policy)
+        counts = cluster_records(connection, policy, calibrated=calibration.enough)
         if too_many_to_score(connection, policy):
             forget(ledger)
         else:

@@ -11,7 +11,9 @@ from common import clusters_of, run
 def resolve(table):
     """Block, compare and classify."""
     people = table.to_pandas().set_index("id")
-    filled = [c for c in ("phone", "email", "birthday", "city", "address", "id_card") if people[c].notna().mean() > 0.05]
+    filled = [
+        c for c in ("phone", "email", "birthday", "city", "address", "id_card") if people[c].notna().mean() > 0.05
+    ]
     pairs = None
     for keys in (["given_name", "surname"], ["birthday"], ["phone"], ["email"], ["id_card"]):
         if all(k in filled or k.endswith("name") for k in keys):
