@@ -78,7 +78,7 @@ def test_evidence_names_levels_and_never_a_value(solved: Any) -> None:
     assert levels <= {
         "same", "same_sound", "close", "part", "compatible", "different", "same_year", "title_conflict",
         "title_against_record", "same_mailbox_name", "same_door", "same_road", "same_district", "same_city",
-        "generation", "elsewhere_in_city", "one_of_three", "same_sound", "two_parts", "masked", "alike", "short_form",
+        "generation", "elsewhere_in_city", "one_of_three", "two_parts", "masked", "alike", "short_form",
     }  # fmt: skip
 
 
