@@ -213,7 +213,12 @@ case
     when l.road is not null and l.road = r.road and coalesce(l.city = r.city, true) then 'same_district'
     when l.city is null or r.city is null then 'unknown'
     when l.city = r.city or p.cities >= {similar_city} then
-        case when l.address_key is null or r.address_key is null then 'same_city' else 'elsewhere_in_city' end
+        -- One side that says no more than the town says nothing of where in it.
+        case
+            when l.road is null and coalesce(length(l.address_words), 0) < 2 then 'same_city'
+            when r.road is null and coalesce(length(r.address_words), 0) < 2 then 'same_city'
+            else 'elsewhere_in_city'
+        end
     else 'different'
 end
 """
