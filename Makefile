@@ -23,7 +23,8 @@ help: ## this list
 	.uv/bin/pip install --quiet uv
 
 $(STAMP): pyproject.toml uv.lock | $(if $(findstring .uv,$(UV)),.uv/bin/uv)
-	$(UV) sync --frozen --quiet
+	@# Compiled once here: where Python may not write its caches, every command would compile all it imports.
+	$(UV) sync --frozen --quiet --compile-bytecode
 	@touch $@
 
 install: $(STAMP) ## make the environment in .venv from the lock file

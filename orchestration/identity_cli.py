@@ -192,16 +192,49 @@ def import_decisions(
 
 @identity.command("status")
 def status(warehouse: WarehouseOption = None) -> None:
-    """How many ids the last run changed, how many it may, and whether it is held."""
+    """How many ids the last run changed, how many it may, whether it is held, and which model is in force."""
     settings = _settings(warehouse)
     from orchestration.database import connect
     from orchestration.identity.review import id_stability
+    from orchestration.identity.scoring import model_file, read_model
 
     table = _table("what", "value")
     with connect(settings, read_only=True) as connection:
         for name, value in id_stability(connection).items():
             table.add_row(name.replace("_", " "), str(value))
+    trained = model_file(settings.warehouse)
+    table.add_row("model", str(trained) if trained.exists() else "shipped (seeds/policy/comparison_levels.csv)")
+    for name, value in (read_model(trained).provenance if trained.exists() else {}).items():
+        table.add_row(f"model {name.replace('_', ' ')}", str(value))
     out.print(table)
+
+
+@identity.command("train")
+def train(
+    why: WhyOption,
+    by: ByOption,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Write the model here only, to compare it by `c360 identity diff --model` first."),
+    ] = None,
+    warehouse: WarehouseOption = None,
+) -> None:
+    """Estimate the model anew from this warehouse's records; the next refresh applies it."""
+    settings = _settings(warehouse)
+    from orchestration.database import connect
+    from orchestration.identity.scoring import model_file
+    from orchestration.identity.training import train_model
+    from orchestration.run_lock import RunLock
+
+    with RunLock(settings), connect(settings) as connection:
+        model = train_model(connection, settings, by, why, to)
+    records, matches = model.provenance["records"], model.provenance["expected_matches"]
+    place = to or model_file(settings.warehouse)
+    _say(f"Trained on {records:,} records, {matches:,.0f} pairs expected to match: {place}")
+    if to is None:
+        _say("`c360 refresh` applies it; move the file away to return to the shipped model.")
+    else:
+        _say(f"Next: c360 identity diff --model {to}")
 
 
 @identity.command("accept")

@@ -28,7 +28,7 @@ from orchestration.identity.decisions import (
 )
 from orchestration.identity.lookup import current_id
 from orchestration.identity.policy import IdentityPolicy, load_policy
-from orchestration.identity.scoring import current_model
+from orchestration.identity.scoring import current_model, model_file
 from orchestration.settings import Settings
 
 Outcome = Literal["SAME", "REVIEW", "DIFFERENT", "UNLINKED"]
@@ -327,7 +327,7 @@ def _most_alike(
 
 def _shares(policy: IdentityPolicy, settings: Settings) -> dict[tuple[str, str], float]:
     """Match weight of each level of the model in force: log2 of its share of matches over that of non-matches."""
-    model = current_model(policy, settings.warehouse / "identity" / "model.json")
+    model = current_model(policy, model_file(settings.warehouse))
     return {(f, level): log2(m / model.u[f][level]) for f, levels in model.m.items() for level, m in levels.items()}
 
 

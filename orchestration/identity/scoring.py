@@ -78,6 +78,11 @@ def default_model(policy: IdentityPolicy) -> Model:
     return Model(policy.priors, m, u, relatives, "shipped", {})
 
 
+def model_file(warehouse: Path) -> Path:
+    """Where a model trained on purpose lies; without it the shipped one is in force."""
+    return warehouse / "identity" / "model.json"
+
+
 def read_model(path: Path) -> Model:
     """Read a saved model.
 

@@ -6,9 +6,11 @@ maximisation over the pairs that blocking finds, and the provenance of both. Wha
 """
 
 import hashlib
+from dataclasses import replace
 from datetime import date
 from importlib.metadata import version
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,13 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestration.as_of import business_day
+from orchestration.database import table_exists
 from orchestration.errors import UserError
 from orchestration.identity.comparison import compare_pairs
 from orchestration.identity.deterministic import describe_subjects
 from orchestration.identity.kept_pairs import know_nothing
 from orchestration.identity.policy import IdentityPolicy, load_policy
 from orchestration.identity.records import register_policy
-from orchestration.identity.scoring import COMPARED, Model, default_model, save_model, write_candidates
+from orchestration.identity.scoring import COMPARED, Model, default_model, model_file, save_model, write_candidates
 from orchestration.settings import Settings
 
 Floats = npt.NDArray[np.float64]
@@ -192,20 +195,29 @@ def _bounded(shipped: Shares, learned: Shares) -> Shares:
     return bounded
 
 
-def train_model(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Model:
-    """Train on `identity.records` as they stand and save the model; the next refresh applies it.
+def train_model(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, by: str, why: str, path: Path | None = None
+) -> Model:
+    """Train on `identity.records` as they stand and save the model with who trained it and why.
 
-    The model lies in `<warehouse>/identity/model.json`, beside the ledger of ids, and outlives the working database.
+    Without a path it is put in force: it lies in `<warehouse>/identity/model.json`, beside the ledger of ids, outlives
+    the working database, and the next refresh applies it. With one it is only written there, to be compared first.
 
     Raises:
-        UserError: there are too few records.
+        UserError: nothing was resolved yet, or there are too few records.
     """
+    if not table_exists(connection, "identity", "records"):
+        raise UserError(f"The warehouse {settings.warehouse} holds no person records yet. Next: c360 refresh")
     as_of = business_day(settings)
     policy = load_policy(settings.policy_dir, as_of)
     register_policy(connection, policy)
     describe_subjects(connection, policy)
     know_nothing(connection)
-    model = train(connection, policy, as_of)
-    save_model(model, settings.warehouse / "identity" / "model.json")
+    trained = train(connection, policy, as_of)
+    model = replace(trained, provenance={"trained_by": by, "why": why, **trained.provenance})
+    if path is not None:
+        save_model(model, path)
+        return model
+    save_model(model, model_file(settings.warehouse))
     (settings.warehouse / "identity" / "calibration.json").unlink(missing_ok=True)
     return model

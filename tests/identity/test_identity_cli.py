@@ -1,6 +1,7 @@
 """The commands on identity: a reviewer's day at the terminal; no value of a person is printed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 from orchestration.cli import app
 from orchestration.errors import UserError
 from orchestration.identity.decisions import decisions_file, read_decisions
+from orchestration.identity.policy import load_policy
 
 
 @pytest.fixture
@@ -98,3 +100,23 @@ def test_status_and_diff_say_what_changes(run: Callable[..., str], world: Any) -
 def test_faults_say_what_to_do(run: Callable[..., str], arguments: tuple[str, ...], message: str) -> None:
     with pytest.raises(UserError, match=message):
         run(*arguments)
+
+
+def test_training_tells_what_it_needs_and_the_status_which_model_is_in_force(
+    run: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, world: Any
+) -> None:
+    assert "shipped" in run("identity", "status")
+    with pytest.raises(UserError, match=r"min_records_to_train in identity_limits\.csv"):
+        run("identity", "train", "--why", "first year", "--by", "chen")
+    policy = load_policy(world.settings.policy_dir, world.settings.as_of)
+    small = replace(policy, limits=policy.limits | {"min_records_to_train": 2})
+    monkeypatch.setattr("orchestration.identity.training.load_policy", lambda *_: small)
+    aside = tmp_path / "tried.json"
+    assert f"identity diff --model {aside}" in run(
+        "identity", "train", "--why", "trial", "--by", "chen", "--to", str(aside)
+    )
+    assert "shipped" in run("identity", "status")
+    run("identity", "train", "--why", "first year", "--by", "chen")
+    told = run("identity", "status")
+    assert "first year" in told
+    assert "chen" in told

@@ -123,7 +123,7 @@ def test_training_on_too_few_records_is_refused_with_the_number_it_needs(world: 
     world.build_dictionaries()
     make_records(world.connection, world.settings)
     with pytest.raises(UserError, match=r"needs 5000 person records"):
-        train_model(world.connection, world.settings)
+        train_model(world.connection, world.settings, "lin", "first year")
 
 
 def test_a_model_trained_on_purpose_is_applied_unchanged_from_then_on(
@@ -134,14 +134,14 @@ def test_a_model_trained_on_purpose_is_applied_unchanged_from_then_on(
     small = replace(policy, limits=policy.limits | {"min_records_to_train": 100})
     monkeypatch.setattr("orchestration.identity.training.load_policy", lambda *_: small)
     assert world.resolve()["links"]["model"] == "shipped"
-    model = train_model(world.connection, world.settings)
+    model = train_model(world.connection, world.settings, "lin", "first year")
     saved = world.settings.warehouse / "identity" / "model.json"
     first = saved.read_bytes()
     provenance = json.loads(first)["provenance"]
     assert provenance["records"] == 180
-    assert provenance["trained_on"] == "2026-06-01"
+    assert (provenance["trained_on"], provenance["trained_by"]) == ("2026-06-01", "lin")
     assert model.m["name"]["same"] > model.m["name"]["different"]
-    assert train_model(world.connection, world.settings) == model
+    assert train_model(world.connection, world.settings, "lin", "first year") == model
     assert saved.read_bytes() == first
     world.member("M999", "钱七", "13900000999")
     world.build_dictionaries()

@@ -26,20 +26,22 @@ def test_a_customer_is_what_the_policy_says(world, published, case):
     bi = published(world)
     found = bi.rows(
         f"""
-        select spend.tier, service.tier, life.stage, life.funnel_stage, rfm.recency_days, rfm.frequency, rfm.monetary
+        select spend.tier, service.tier, member.tier, life.stage, life.funnel_stage,
+            rfm.recency_days, rfm.frequency, rfm.monetary
         from identity.customer_xref as xref
         join marts.customer_segments as spend on spend.customer_id = xref.customer_id and spend.scheme = 'spend_tier'
         join marts.customer_segments as service
             on service.customer_id = xref.customer_id and service.scheme = 'service_class'
+        join marts.customer_segments as member on member.customer_id = xref.customer_id and member.scheme = 'membership'
         join marts.customer_lifecycle as life on life.customer_id = xref.customer_id
         join marts.customer_rfm as rfm on rfm.customer_id = xref.customer_id
         where xref.source = '{case["source"]}' and xref.record_key = '{case["record_key"]}'
         """
     )
-    wanted = (case["spend_tier"], case["service_class"], case["stage"], case["funnel"])
-    assert [row[:4] for row in found] == [wanted]
+    wanted = tuple(case[n] for n in ("spend_tier", "service_class", "membership", "stage", "funnel"))
+    assert [row[:5] for row in found] == [wanted]
     (row,) = found
-    numbers = tuple(None if value is None else float(value) for value in row[4:])
+    numbers = tuple(None if value is None else float(value) for value in row[5:])
     assert numbers == tuple(float(case[n]) if case[n] else None for n in ("recency", "frequency", "monetary"))
 
 
@@ -57,6 +59,20 @@ def test_a_kpi_has_the_value_counted_by_hand(world, published, case):
     assert float(value) == pytest.approx(float(case["value"]), abs=5e-5)
     assert float(numerator) == pytest.approx(float(case["numerator"]))
     assert float(denominator) == pytest.approx(float(case["denominator"]))
+
+
+@pytest.mark.parametrize("case", expected("audiences.csv"), ids=lambda c: f"{c['audience']}: {c['why']}")
+def test_an_audience_holds_whom_its_rule_names(world, published, case):
+    found = published(world).rows(
+        f"""
+        select distinct xref.record_key
+        from marts.audience_members as member
+        join identity.customer_xref as xref on xref.customer_id = member.customer_id
+        where member.audience = '{case["audience"]}' and xref.source in ('pos.members', 'ecommerce.customers')
+        """
+    )
+    # M23 and A23 are one person, written as the member.
+    assert {key for (key,) in found} - {"A23"} == set(case["members"].split())
 
 
 def test_nobody_is_counted_twice_or_left_out(world, published):
