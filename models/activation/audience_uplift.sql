@@ -189,13 +189,16 @@ total as (
         coalesce(sum(control), 0) as control,
         coalesce(sum(control_converted), 0) as control_converted,
         coalesce(sum(breaches), 0) as breaches,
-        sum(weight * treated_rate) / nullif(sum(weight), 0) as treated_rate,
-        sum(weight * control_rate) / nullif(sum(weight), 0) as control_rate,
-        sum(weight * uplift) / nullif(sum(weight), 0) as uplift,
-        (sum(weight * uplift) - sqrt(sum(power(weight * (uplift - uplift_low), 2)))) / nullif(sum(weight), 0)
-            as uplift_low,
-        (sum(weight * uplift) + sqrt(sum(power(weight * (uplift_high - uplift), 2)))) / nullif(sum(weight), 0)
-            as uplift_high
+        -- A sum of fractions depends on the order of its rows in the last digits; twelve places do not.
+        round(sum(weight * treated_rate) / nullif(sum(weight), 0), 12) as treated_rate,
+        round(sum(weight * control_rate) / nullif(sum(weight), 0), 12) as control_rate,
+        round(sum(weight * uplift) / nullif(sum(weight), 0), 12) as uplift,
+        round(
+            (sum(weight * uplift) - sqrt(sum(power(weight * (uplift - uplift_low), 2)))) / nullif(sum(weight), 0), 12
+        ) as uplift_low,
+        round(
+            (sum(weight * uplift) + sqrt(sum(power(weight * (uplift_high - uplift), 2)))) / nullif(sum(weight), 0), 12
+        ) as uplift_high
     from compared
     where weight > 0
 ),
