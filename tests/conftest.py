@@ -4,10 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from orchestration.settings import Settings
 
 Land = Callable[..., Path]
+
+# The suite that gates a commit draws the same examples every time, so that it says something about the commit;
+# `pytest --hypothesis-profile=explore` draws new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 
 _QUADRATURE = np.polynomial.legendre.leggauss(24)
 _AGE_NODES = 20  # Chebyshev nodes over the ages: an interpolation error below 1e-9
+_SERIES_TERMS = 10_000  # a bound; terms fall so fast where the series is used that some dozens are enough
 _COARSE_BINS = 32
 _COARSE_ABOVE = 20_000  # distinct histories from which the starts are tried on binned times first
 _BOUNDS = ((-10.0, 8.0), (-10.0, 10.0), (-10.0, 8.0), (-10.0, 8.0))  # logarithms; alpha in mean ages
@@ -212,7 +213,29 @@ def _if_alive(parameters: Parameters, x: Floats, alpha_age: Floats, horizon: flo
     for point, weight in zip(points, weights, strict=True):
         v = v_end * (point + 1) / 2
         # Pfaff's transformation: two of its arguments do not grow with x, so the series stays short.
-        series = hyp2f1(a, a + b - r - 1, a + b + x, -np.expm1(-v))
+        series = _hypergeometric(a, a + b - r - 1, a + b + x, -np.expm1(-v))
         discount = np.exp(-discount_rate * alpha_age * np.expm1(v))
         total += weight * v_end / 2 * series * np.exp(v * (1 - a)) * discount
     return (r + x) * total
+
+
+def _hypergeometric(a: float, b: float, c: Floats, z: Floats) -> Floats:
+    """Gauss' 2F1 for 0 <= z < 1, also where SciPy's routine gives NaN.
+
+    SciPy's formula for c - a - b a whole number overflows when that number is above about 95: there the power series
+    itself is short, because its terms fall like n**-(c - a - b).
+    """
+    c, z = np.broadcast_arrays(c, z)
+    values = np.asarray(hyp2f1(a, b, c, z))
+    overflowed = ~np.isfinite(values)
+    if overflowed.any():
+        values = values.copy()
+        c, z = c[overflowed], z[overflowed]
+        term, total = np.ones_like(z), np.ones_like(z)
+        for n in range(_SERIES_TERMS):
+            term = term * (a + n) * (b + n) / ((c + n) * (n + 1)) * z
+            total += term
+            if (np.abs(term) <= np.finfo(np.float64).eps * np.abs(total)).all():
+                break
+        values[overflowed] = total
+    return values

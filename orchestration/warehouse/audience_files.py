@@ -6,13 +6,13 @@ What belongs here: rules within and between `audiences.csv`, `contact_plan.csv`,
 rules (`rule_tables.py`), and what an audience comes to (`models/activation`).
 """
 
-import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 
 from orchestration.errors import UserError
+from orchestration.warehouse.policy_rows import Row, first_repeat, policy_fault, read_policy_rows
 from orchestration.warehouse.rule_tables import model_columns
 
 TIMINGS = ("after_delay", "by_deadline", "on_the_day")
@@ -59,8 +59,6 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
 _NEEDED = ("timing", "delay", "delay_unit", "valid_days", "channel", "priority", "is_marketing", "owner_role", "reason")
 _NOT_NEGATIVE = ("delay", "valid_days", "lasts_days", "lead_days", "cap", "cost")
 
-Row = tuple[int, dict[str, str]]
-
 
 def check_audience_files(policy_dir: Path, models_dir: Path) -> None:
     """Refuse audiences, caps, owners or points from which no plan could be made, or another than was meant.
@@ -97,13 +95,13 @@ def _check_audience(
 ) -> None:
     number, found = row
     if not _NAME.fullmatch(found["audience"]):
-        raise _fault(path, number, f"the audience {found['audience']!r} must be small letters, digits and _.")
+        raise policy_fault(path, number, f"the audience {found['audience']!r} must be small letters, digits and _.")
     trigger = _one_of(path, row, "trigger", TRIGGERS)
     if trigger == "none":
         return
     for column in (*TRIGGERS[trigger], *_NEEDED):
         if not found[column]:
-            raise _fault(path, number, f"{column} is empty: an audience of the trigger {trigger} needs it.")
+            raise policy_fault(path, number, f"{column} is empty: an audience of the trigger {trigger} needs it.")
     _one_of(path, row, "timing", TIMINGS)
     _one_of(path, row, "delay_unit", ("hours", "days"))
     _one_of(path, row, "channel", channels)
@@ -116,20 +114,20 @@ def _check_audience(
         _check_tiers(path, row, tiers)
     for column in _NOT_NEGATIVE:
         if found[column] and Decimal(found[column]) < 0:
-            raise _fault(path, number, f"{column} is {found[column]}: it cannot be below 0.")
+            raise policy_fault(path, number, f"{column} is {found[column]}: it cannot be below 0.")
     share = Decimal(found["holdout_share"] or 0)
     if not 0 <= share < 1:
-        raise _fault(path, number, f"holdout_share is {share}: write a share from 0 to below 1, such as 0.1.")
+        raise policy_fault(path, number, f"holdout_share is {share}: write a share from 0 to below 1, such as 0.1.")
     if bool(found["cap"]) != bool(found["cap_days"]):
-        raise _fault(path, number, "cap and cap_days belong together: fill in both or neither.")
+        raise policy_fault(path, number, "cap and cap_days belong together: fill in both or neither.")
     if found["cap_days"] and int(found["cap_days"]) < 1:
-        raise _fault(path, number, f"cap_days is {found['cap_days']}: the window must be a day at least.")
+        raise policy_fault(path, number, f"cap_days is {found['cap_days']}: the window must be a day at least.")
     if found["repeat_days"] and (int(found["repeat_days"]) < 1 or not found["repeat_until"]):
-        raise _fault(path, number, "a series needs repeat_days of at least 1 and a repeat_until, its last day.")
+        raise policy_fault(path, number, "a series needs repeat_days of at least 1 and a repeat_until, its last day.")
     for column, greatest in (("month_days", 31), ("months", 12)):
         for part in found[column].split():
             if not part.isdecimal() or part != str(int(part)) or not 1 <= int(part) <= greatest:
-                raise _fault(
+                raise policy_fault(
                     path, number, f"{column} holds {part!r}: write numbers from 1 to {greatest}, with blanks between."
                 )
 
@@ -144,7 +142,7 @@ def _check_contacts(policy_dir: Path, channels: set[str], tiers: dict[str, set[s
         _one_of(path, row, "kind", KINDS)
         number, found = row
         if int(found["window_days"] or 0) < 1 or not found["cap"] or int(found["cap"]) < 0:
-            raise _fault(
+            raise policy_fault(
                 path,
                 number,
                 f"window_days is {found['window_days'] or 'empty'} (at least 1) and cap "
@@ -154,16 +152,16 @@ def _check_contacts(policy_dir: Path, channels: set[str], tiers: dict[str, set[s
     path = policy_dir / "contact_owners.csv"
     for number, found in _rows(path):
         if not found["role"] or not found["owner"] or found["keeps_customers"] == "":
-            raise _fault(path, number, "role, owner and keeps_customers must be given.")
+            raise policy_fault(path, number, "role, owner and keeps_customers must be given.")
         if found["capacity_per_day"] and int(found["capacity_per_day"]) < 0:
-            raise _fault(path, number, f"capacity_per_day is {found['capacity_per_day']}: 0 takes an owner out.")
+            raise policy_fault(path, number, f"capacity_per_day is {found['capacity_per_day']}: 0 takes an owner out.")
     _check_unique(path, "role", "owner", "valid_from")
     path = policy_dir / "holdouts.csv"
     known = {"*", *_names(policy_dir / "audiences.csv", "audience")}
     for row in _rows(path):
         _one_of(path, row, "audience", known)
         if not row[1]["salt"]:
-            raise _fault(path, row[0], "the salt is empty: write any text; another text draws other groups.")
+            raise policy_fault(path, row[0], "the salt is empty: write any text; another text draws other groups.")
     _check_unique(path, "audience", "valid_from")
     path = policy_dir / "queue_priorities.csv"
     for row in _rows(path):
@@ -173,11 +171,13 @@ def _check_contacts(policy_dir: Path, channels: set[str], tiers: dict[str, set[s
         try:
             re.compile(found["pattern"])
         except re.error as error:
-            raise _fault(
+            raise policy_fault(
                 path, number, f"the pattern {found['pattern']!r} is no regular expression: {error}."
             ) from error
         if not found["pattern"] or re.search(found["pattern"], ""):
-            raise _fault(path, number, f"the pattern {found['pattern']!r} matches an empty text, and so everybody.")
+            raise policy_fault(
+                path, number, f"the pattern {found['pattern']!r} matches an empty text, and so everybody."
+            )
 
 
 def _check_points(path: Path, tiers: dict[str, set[str]]) -> None:
@@ -186,9 +186,11 @@ def _check_points(path: Path, tiers: dict[str, set[str]]) -> None:
         event = _one_of(path, row, "event", POINT_EVENTS)
         needed = {"purchase": "points_per_yuan", "birthday": "multiplier"}.get(event, "points")
         if not found[needed] or Decimal(found[needed]) < 0:
-            raise _fault(path, number, f"{needed} is {found[needed] or 'empty'}: {event} needs a number, 0 or more.")
+            raise policy_fault(
+                path, number, f"{needed} is {found[needed] or 'empty'}: {event} needs a number, 0 or more."
+            )
         if event != "purchase" and (found["sku"] or found["category"]):
-            raise _fault(path, number, f"sku and category belong to the event purchase and not to {event}.")
+            raise policy_fault(path, number, f"sku and category belong to the event purchase and not to {event}.")
         if found["scheme"] or found["tiers"]:
             _check_tiers(path, row, tiers)
     _check_unique(path, "event", "sku", "category", "scheme", "tiers", "valid_from")
@@ -201,7 +203,7 @@ def _check_settings(path: Path, bounds: Mapping[str, tuple[int, int | None]]) ->
         value = row[1]["value"]
         if not value or Decimal(value) < least or (greatest is not None and Decimal(value) > greatest):
             upper = "" if greatest is None else f" to {greatest}"
-            raise _fault(path, row[0], f"{setting} is {value or 'empty'}: write a number from {least}{upper}.")
+            raise policy_fault(path, row[0], f"{setting} is {value or 'empty'}: write a number from {least}{upper}.")
     missing = sorted(set(bounds) - _names(path, "setting"))
     if missing:
         raise UserError(f"The policy table {path} has no row for {', '.join(missing)}. Add one for each.")
@@ -213,7 +215,9 @@ def _check_tiers(path: Path, row: Row, tiers: dict[str, set[str]], column: str =
     scheme = _one_of(path, row, "scheme", tiers)
     for tier in found[column].split() or [""]:
         if tier not in tiers[scheme]:
-            raise _fault(path, number, f"{tier!r} is no tier of {scheme}: use {', '.join(sorted(tiers[scheme]))}.")
+            raise policy_fault(
+                path, number, f"{tier!r} is no tier of {scheme}: use {', '.join(sorted(tiers[scheme]))}."
+            )
 
 
 def _tiers(policy_dir: Path) -> dict[str, set[str]]:
@@ -227,19 +231,16 @@ def _tiers(policy_dir: Path) -> dict[str, set[str]]:
 
 
 def _check_unique(path: Path, *columns: str) -> None:
-    seen: dict[tuple[str, ...], int] = {}
-    for number, found in _rows(path):
-        key = tuple(found[column] for column in columns)
-        if key in seen:
-            raise _fault(path, number, f"{', '.join(filter(None, key))} stands in row {seen[key]} already.")
-        seen[key] = number
+    if repeat := first_repeat(_rows(path), columns):
+        row, earlier, values = repeat
+        raise policy_fault(path, row, f"{', '.join(filter(None, values))} stands in row {earlier} already.")
 
 
 def _one_of(path: Path, row: Row, column: str, known: Iterable[str]) -> str:
     number, found = row
     names = sorted(known)
     if found[column] not in names:
-        raise _fault(path, number, f"{column} is {found[column]!r}: use one of {', '.join(names)}.")
+        raise policy_fault(path, number, f"{column} is {found[column]!r}: use one of {', '.join(names)}.")
     return found[column]
 
 
@@ -247,12 +248,5 @@ def _names(path: Path, column: str) -> set[str]:
     return {found[column] for _, found in _rows(path)}
 
 
-def _rows(path: Path) -> Iterator[Row]:
-    """Row number (the header is row 1) and the values of each row without blanks around them."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for number, line in enumerate(csv.DictReader(file), start=2):
-            yield number, {name: (value or "").strip() for name, value in line.items() if isinstance(name, str)}
-
-
-def _fault(path: Path, row: int, message: str) -> UserError:
-    return UserError(f"The policy table {path}, row {row}: {message}")
+def _rows(path: Path) -> list[Row]:
+    return read_policy_rows(path, strip=True)

@@ -4,13 +4,12 @@ What belongs here: rules within and between `kpi_definitions.csv`, `kpi_settings
 `core_tiers.csv`. What does not: the types of their columns (`policy_files.py`) and counting KPIs (`models/`).
 """
 
-import csv
 from collections.abc import Iterable
-from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from orchestration.errors import UserError
+from orchestration.warehouse.policy_rows import Row, first_repeat, policy_day, policy_fault, read_policy_rows
 
 # Every KPI that the models count; those whose window another policy sets have none of their own.
 WINDOWED_KPIS = (
@@ -72,8 +71,6 @@ UNITS = ("points", "share", "CNY", "days", "minutes")
 
 _KPIS = (*WINDOWED_KPIS, *OTHER_KPIS)
 
-Row = tuple[int, dict[str, str]]
-
 
 def check_kpi_files(policy_dir: Path) -> None:
     """Refuse KPI policies from which no status can be told.
@@ -92,13 +89,15 @@ def check_kpi_files(policy_dir: Path) -> None:
 
 
 def _check_definitions(path: Path) -> None:
-    rows = _rows(path)
+    rows = read_policy_rows(path)
     for row, found in rows:
         _check_kpi(path, row, found["kpi"])
-        _day(path, row, found["valid_from"])
+        policy_day(path, row, "valid_from", found["valid_from"])
         window = found["window_days"]
         if found["kpi"] in OTHER_KPIS and window:
-            raise _fault(path, row, f"window_days is {window!r}, but another policy sets this window: leave it empty.")
+            raise policy_fault(
+                path, row, f"window_days is {window!r}, but another policy sets this window: leave it empty."
+            )
         if found["kpi"] in WINDOWED_KPIS:
             _check_days(path, row, "window_days", window)
     _check_once(path, rows, ("kpi", "valid_from"))
@@ -106,16 +105,16 @@ def _check_definitions(path: Path) -> None:
 
 
 def _check_settings(path: Path) -> None:
-    rows = _rows(path)
+    rows = read_policy_rows(path)
     for row, found in rows:
         name = found["setting"]
         if name not in SETTINGS:
-            raise _fault(path, row, f"the setting {name!r} is not one of {', '.join(SETTINGS)}.")
-        _day(path, row, found["valid_from"])
+            raise policy_fault(path, row, f"the setting {name!r} is not one of {', '.join(SETTINGS)}.")
+        policy_day(path, row, "valid_from", found["valid_from"])
         least, greatest = SETTINGS[name]
         value = _number(path, row, "value", found["value"])
         if value is None or not least <= value <= greatest:
-            raise _fault(path, row, f"{name} is {found['value']!r}: write a number from {least} to {greatest}.")
+            raise policy_fault(path, row, f"{name} is {found['value']!r}: write a number from {least} to {greatest}.")
         if name.endswith("_days"):
             _check_days(path, row, name, found["value"])
     _check_once(path, rows, ("setting", "valid_from"))
@@ -123,17 +122,17 @@ def _check_settings(path: Path) -> None:
 
 
 def _check_targets(path: Path) -> None:
-    rows = _rows(path)
+    rows = read_policy_rows(path)
     first_rows: dict[str, Row] = {}
     for row, found in rows:
         _check_kpi(path, row, found["kpi"])
-        _day(path, row, found["valid_from"])
+        policy_day(path, row, "valid_from", found["valid_from"])
         _check_words(path, row, found)
         _check_limits(path, row, found)
         first_row, first = first_rows.setdefault(found["kpi"], (row, found))
         for column in ("direction", "unit"):
             if found[column] != first[column]:
-                raise _fault(
+                raise policy_fault(
                     path,
                     row,
                     f"{column} is {found[column]!r}, and {first[column]!r} in row {first_row} of the same KPI.",
@@ -146,9 +145,9 @@ def _check_targets(path: Path) -> None:
 def _check_words(path: Path, row: int, found: dict[str, str]) -> None:
     for column, words in (("dimension", DIMENSIONS), ("direction", DIRECTIONS), ("unit", UNITS)):
         if found[column] not in words:
-            raise _fault(path, row, f"the {column} {found[column]!r} is not one of {', '.join(words)}.")
+            raise policy_fault(path, row, f"the {column} {found[column]!r} is not one of {', '.join(words)}.")
     if (found["dimension"] == "all") != (found["dimension_value"] == "all"):
-        raise _fault(
+        raise policy_fault(
             path,
             row,
             f"dimension_value is {found['dimension_value']!r} in dimension {found['dimension']!r}: write `all` for "
@@ -156,7 +155,7 @@ def _check_words(path: Path, row: int, found: dict[str, str]) -> None:
         )
     for column in ("dimension_value", "period", "owner"):
         if not found[column]:
-            raise _fault(path, row, f"{column} is empty.")
+            raise policy_fault(path, row, f"{column} is empty.")
     _check_days(path, row, "due_days", found["due_days"])
 
 
@@ -165,48 +164,47 @@ def _check_limits(path: Path, row: int, found: dict[str, str]) -> None:
     if target is None and yellow is None and red is None:
         return
     if target is None or yellow is None or red is None:
-        raise _fault(path, row, "target, yellow and red stand together: fill in all three, or none.")
+        raise policy_fault(path, row, "target, yellow and red stand together: fill in all three, or none.")
     best_first = (target, yellow, red) if found["direction"] == "higher" else (-target, -yellow, -red)
     if not best_first[0] >= best_first[1] >= best_first[2]:
-        raise _fault(
+        raise policy_fault(
             path,
             row,
             f"yellow ({found['yellow']}) must lie between target ({found['target']}) and red ({found['red']}), "
             f"where {found['direction']} is better.",
         )
     if not found["action"]:
-        raise _fault(path, row, "action is empty: say what the owner does when the KPI is red.")
+        raise policy_fault(path, row, "action is empty: say what the owner does when the KPI is red.")
 
 
 def _check_core_tiers(path: Path, schemes_path: Path) -> None:
     tiers: dict[str, set[str]] = {}
     official: set[str] = set()
-    for _, found in _rows(schemes_path):
+    for _, found in read_policy_rows(schemes_path):
         tiers.setdefault(found["scheme"], set()).add(found["tier"])
         if found["official"].lower() in ("true", "t", "1", "yes"):
             official.add(found["scheme"])
-    rows = _rows(path)
+    rows = read_policy_rows(path)
     for row, found in rows:
         if found["tier"] not in tiers.get(found["scheme"], set()):
-            raise _fault(path, row, f"{schemes_path.name} has no tier {found['tier']!r} in scheme {found['scheme']!r}.")
-        _day(path, row, found["valid_from"])
+            raise policy_fault(
+                path, row, f"{schemes_path.name} has no tier {found['tier']!r} in scheme {found['scheme']!r}."
+            )
+        policy_day(path, row, "valid_from", found["valid_from"])
     _check_once(path, rows, ("scheme", "tier", "valid_from"))
     _check_complete(path, "core tier of the official scheme", official, {found["scheme"] for _, found in rows})
 
 
 def _check_kpi(path: Path, row: int, kpi: str) -> None:
     if kpi not in _KPIS:
-        raise _fault(path, row, f"the KPI {kpi!r} is not counted by any model; the KPIs are {', '.join(_KPIS)}.")
+        raise policy_fault(path, row, f"the KPI {kpi!r} is not counted by any model; the KPIs are {', '.join(_KPIS)}.")
 
 
 def _check_once(path: Path, rows: Iterable[Row], key: tuple[str, ...]) -> None:
-    seen: dict[tuple[str, ...], int] = {}
-    for row, found in rows:
-        value = tuple(found[column] for column in key)
-        if value in seen:
-            shown = ", ".join(f"{column} {part!r}" for column, part in zip(key, value, strict=True))
-            raise _fault(path, row, f"{shown} stands in row {seen[value]} already.")
-        seen[value] = row
+    if repeat := first_repeat(rows, key):
+        row, earlier, values = repeat
+        shown = ", ".join(f"{column} {part!r}" for column, part in zip(key, values, strict=True))
+        raise policy_fault(path, row, f"{shown} stands in row {earlier} already.")
 
 
 def _check_complete(path: Path, what: str, wanted: Iterable[str], found: set[str]) -> None:
@@ -215,31 +213,14 @@ def _check_complete(path: Path, what: str, wanted: Iterable[str], found: set[str
         raise UserError(f"The policy table {path} has no row for the {what} {missing[0]!r}: add one and run again.")
 
 
-def _rows(path: Path) -> list[Row]:
-    """The rows with their numbers; the header is row 1."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return [(row, {k: v or "" for k, v in found.items()}) for row, found in enumerate(csv.DictReader(file), 2)]
-
-
 def _number(path: Path, row: int, column: str, text: str) -> Decimal | None:
     try:
         return Decimal(text) if text else None
     except InvalidOperation:
-        raise _fault(path, row, f"{column} is {text!r}: write a number.") from None
+        raise policy_fault(path, row, f"{column} is {text!r}: write a number.") from None
 
 
 def _check_days(path: Path, row: int, column: str, text: str) -> None:
     value = _number(path, row, column, text)
     if value is None or value < 0 or value != int(value):
-        raise _fault(path, row, f"{column} is {text!r}: write a whole number of days, 0 or more.")
-
-
-def _day(path: Path, row: int, text: str) -> None:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        raise _fault(path, row, f"valid_from is {text!r}: write a day as YYYY-MM-DD.") from None
-
-
-def _fault(path: Path, row: int, message: str) -> UserError:
-    return UserError(f"The policy table {path}, row {row}: {message}")
+        raise policy_fault(path, row, f"{column} is {text!r}: write a whole number of days, 0 or more.")

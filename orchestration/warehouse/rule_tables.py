@@ -18,9 +18,8 @@ table that must list the name. A column whose yml says `meta: {values: {table: â
 can only be compared with a value that stands in that policy table or in `also`.
 """
 
-import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -31,6 +30,7 @@ import yaml
 
 from orchestration.errors import UserError
 from orchestration.warehouse.policy_files import DECLARATION
+from orchestration.warehouse.policy_rows import read_policy_rows
 from orchestration.warehouse.rule_language import Column, RuleError, Step, parse_rule
 
 
@@ -104,23 +104,16 @@ def _values(policy_dir: Path, column: Mapping[str, Any]) -> set[str] | None:
         where = values.get("where", {})
         known |= {
             line[values["column"]]
-            for _, line in _lines(policy_dir / f"{values['table']}.csv")
+            for _, line in read_policy_rows(policy_dir / f"{values['table']}.csv", strip=True)
             if all(line[name] == wanted for name, wanted in where.items())
         }
     return known or None
 
 
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Row number (the header is row 1) and columns of each row, with no blanks around the values."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for row, line in enumerate(csv.DictReader(file), start=2):
-            yield row, {name: (value or "").strip() for name, value in line.items() if isinstance(name, str)}
-
-
 def _check_names(policy_dir: Path, policy: str, declared: Mapping[str, Any], rules: list[DatedRule]) -> None:
     """Refuse a rule whose name the dictionary does not list."""
     name = declared["name"]
-    listed = {line[name] for _, line in _lines(policy_dir / f"{declared['dictionary']}.csv")}
+    listed = {line[name] for _, line in read_policy_rows(policy_dir / f"{declared['dictionary']}.csv", strip=True)}
     for rule in rules:
         if rule.rule not in listed:
             raise UserError(
@@ -165,7 +158,7 @@ def _rules_of(path: Path, declared: Mapping[str, Any], columns: Mapping[str, Col
     """The rules of one file."""
     rules: list[DatedRule] = []
     rows_seen: dict[tuple[str, date], int] = {}
-    for row, line in _lines(path):
+    for row, line in read_policy_rows(path, strip=True):
         name, text = line[declared["name"]], line[declared["text"]]
         if not name:
             raise UserError(f"The policy table {path}, row {row}, has no {declared['name']}: give the rule a name.")

