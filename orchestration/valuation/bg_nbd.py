@@ -16,7 +16,7 @@ from orchestration.valuation.optimise import Objective, Optimum, maximise
 
 Floats = NDArray[np.float64]
 
-_QUADRATURE = np.polynomial.legendre.leggauss(24)
+_QUADRATURE = np.polynomial.legendre.leggauss(64)
 _AGE_NODES = 20  # Chebyshev nodes over the ages: an interpolation error below 1e-9
 _SERIES_TERMS = 10_000  # a bound; terms fall so fast where the series is used that some dozens are enough
 _COARSE_BINS = 32

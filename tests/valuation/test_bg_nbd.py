@@ -94,7 +94,7 @@ def test_expected_purchases_are_the_closed_form_wherever_that_can_be_computed(
         closed = (a + b + x - 1) / (a - 1) * (1 - series) * alive
     # Where the closed form subtracts nearly equal numbers, or its series fails, it is no reference.
     if np.isfinite(closed) and 1e-4 < abs(1 - series) < 1e3:
-        assert ours == pytest.approx(closed, rel=2e-4, abs=1e-9)  # what 24 points of quadrature hold in the corners
+        assert ours == pytest.approx(closed, rel=1e-5, abs=1e-9)
 
 
 def test_discounting_is_the_integral_of_the_discounted_rate() -> None:
