@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from orchestration import export_cli, identity_cli, policy_cli
+from orchestration import export_cli, identity_cli, policy_cli, versions_cli
 from orchestration.errors import UserError, machine_fault, machine_fault_behind
 from orchestration.settings import Settings
 
@@ -36,6 +36,7 @@ app = typer.Typer(
 identity_cli.register(app)
 policy_cli.register(app)
 export_cli.register(app)
+versions_cli.register(app)
 out = Console()
 err = Console(stderr=True)
 
@@ -90,12 +91,24 @@ def refresh(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Leave out deliveries after this day: what that night could know."),
     ] = None,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Publish again after `c360 rollback`, also what was taken back.")
+    ] = False,
 ) -> None:
     """Bring the published file up to date: the nightly job, run here."""
     settings = _settings(landing, warehouse, as_of.date() if as_of else None, known_on.date() if known_on else None)
     from orchestration.plan import plan_refresh
 
+    if publish:
+        versions_cli.release(settings)
     plan = plan_refresh(settings)
+    if plan.nothing_new and plan.published and plan.held:
+        out.print(
+            f"Nothing was changed: {plan.held} Readers see version {plan.published.id}.",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return
     if plan.nothing_new and plan.published:
         out.print(f"Nothing new since version {plan.published.id}; nothing was changed.", highlight=False)
         return

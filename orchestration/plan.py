@@ -8,6 +8,7 @@ from orchestration.errors import UserError
 from orchestration.fingerprint import input_fingerprint
 from orchestration.ingestion.discovery import discover
 from orchestration.ingestion.ingest import has_new_unplaced_files, new_delivery_dates
+from orchestration.publication.rollback import hold_in_force
 from orchestration.publication.versions import Version, current_version
 from orchestration.settings import Settings
 
@@ -18,11 +19,15 @@ _LONGEST_GAP = timedelta(days=7)
 
 @dataclass(frozen=True)
 class RefreshPlan:
-    """New delivery dates, oldest first, and the version that BI sees now."""
+    """New delivery dates, oldest first, and the version that BI sees now.
+
+    `held` says why nothing may be published from the present inputs and rules after a rollback, else None.
+    """
 
     new_dates: tuple[date, ...]
     published: Version | None
     inputs_changed: bool
+    held: str | None = None
 
     @property
     def nothing_new(self) -> bool:
@@ -49,13 +54,14 @@ def plan_refresh(settings: Settings) -> RefreshPlan:
     landing = discover(settings)
     _require_warehouse_folder(settings)
     published = current_version(settings)
-    changed = (
-        published is None
-        or has_new_unplaced_files(settings, landing)
-        or published.manifest.fingerprint != input_fingerprint(settings)
-    )
+    fingerprint = input_fingerprint(settings)
+    new_files = has_new_unplaced_files(settings, landing)
+    hold = hold_in_force(settings)
+    held = hold.refuses(fingerprint) if hold else None
+    # What was taken back is not even built again; new files are taken in whatever is held.
+    changed = new_files or published is None or (held is None and published.manifest.fingerprint != fingerprint)
     return RefreshPlan(
-        new_dates=tuple(new_delivery_dates(settings, landing)), published=published, inputs_changed=changed
+        new_dates=tuple(new_delivery_dates(settings, landing)), published=published, inputs_changed=changed, held=held
     )
 
 

@@ -115,3 +115,14 @@ def refusals(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> 
             elif not outcome[0]:
                 found.append(Refusal(suite.stage, expectation.name, expectation.table, outcome[1] or "it failed"))
     return found
+
+
+def tally(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> tuple[int, int]:
+    """How many checks of these suites passed and how many failed, each the last time it ran."""
+    names = [(suite.stage, expectation.name) for suite in suites for expectation in suite.expectations]
+    rows = connection.execute(
+        "select stage, check_name, arg_max(passed, checked_at) from quality.check_results group by stage, check_name"
+    ).fetchall()
+    latest = {(stage, check): bool(passed) for stage, check, passed in rows}
+    found = [latest[name] for name in names if name in latest]
+    return sum(found), len(found) - sum(found)

@@ -15,7 +15,11 @@ MANIFEST_NAME = "manifest.json"
 
 
 class Manifest(BaseModel):
-    """One published version; `rows` counts rows by table (`marts.customer_360`), `created_at` is UTC."""
+    """One published version; `rows` counts rows by table (`marts.customer_360`), `created_at` is UTC.
+
+    `checks_passed` and `checks_warned` count what the gates and the audit of the file found; a blocking check that
+    fails publishes nothing. None in versions that were published before they were counted.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -29,6 +33,8 @@ class Manifest(BaseModel):
     sha256: str
     duckdb_version: str
     storage_version: str
+    checks_passed: int | None = None
+    checks_warned: int | None = None
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -18,10 +18,11 @@ from data_quality.suite import Suite, load_suites
 from orchestration import database
 from orchestration.errors import UserError
 from orchestration.gates.gate import check_stage
-from orchestration.gates.store import refusals
+from orchestration.gates.store import refusals, tally
 from orchestration.publication.build import STORAGE_VERSION, build_file, tables_to_publish
 from orchestration.publication.manifest import FILE_NAME, Manifest, sha256_of, write_manifest
 from orchestration.publication.policy import load_policy
+from orchestration.publication.rollback import hold_in_force, log_switch
 from orchestration.publication.versions import (
     BUILDING_SUFFIX,
     VERSIONS,
@@ -61,11 +62,12 @@ def publish(
         The version that `serving/current` now points at.
 
     Raises:
-        UserError: a blocking check failed or has not run, a table is missing, or the disk is full. Whatever it was,
-            `current` still points where it did.
+        UserError: a blocking check failed or has not run, a rollback holds publication back, a table is missing, or
+            the disk is full. Whatever it was, `current` still points where it did.
     """
     suites = load_suites()
     with serving_lock(settings):
+        _refuse_what_was_taken_back(settings, fingerprint)
         remove_leftovers(settings)
         now = datetime.now(UTC)
         version_id = new_version_id(settings, now, secrets.token_hex(3))
@@ -75,7 +77,9 @@ def publish(
             folder.mkdir()
             doing = "writing its tables"
             with database.connect(settings, read_only=True) as connection:
-                _refuse_unless_gates_passed(connection, settings, [suites[g] for g in GATES if g in suites])
+                gates = [suites[g] for g in GATES if g in suites]
+                _refuse_unless_gates_passed(connection, settings, gates)
+                passed, warned = tally(connection, gates)
                 tables = tables_to_publish(connection)
                 try:
                     rows = build_file(connection, folder / FILE_NAME, tables)
@@ -99,8 +103,18 @@ def publish(
             results = _audit(settings, suites[AUDIT], folder / FILE_NAME, rows, run_id, as_of, on_audit)
             _refuse_unless_audited(settings, results)
             if sha256_of(folder / FILE_NAME) != manifest.sha256:
-                raise RuntimeError(f"The file of version {version_id} changed while it was checked.")
+                raise UserError(
+                    f"Version {version_id} was not published: its file {folder / FILE_NAME} changed while it was "
+                    "checked. Nothing but this run may write there; find out what did, and run c360 refresh again. "
+                    f"{_still_there(settings)}"
+                )
             doing = "writing its manifest"
+            manifest = manifest.model_copy(
+                update={
+                    "checks_passed": passed + sum(r.passed for r in results),
+                    "checks_warned": warned + sum(not r.passed for r in results),
+                }
+            )
             write_manifest(folder, manifest)
             sync_folder(folder)
             final = folder.with_name(version_id)
@@ -113,7 +127,10 @@ def publish(
             shutil.rmtree(folder, ignore_errors=True)
             raise
         version = Version(id=version_id, path=final, manifest=manifest)
+        previous = current_version(settings)
         switch_to(settings, version)
+        seen = previous.id if previous else None
+        log_switch(settings, "publish", version.id, seen, by=f"run {run_id}", why="all gates passed")
         remove_old(settings, load_policy(settings.policy_dir / "publication.csv", as_of), now)
     return version
 
@@ -123,6 +140,13 @@ def _not_published(settings: Settings, version_id: str, doing: str, error: BaseE
         f"Version {version_id} was not published: {doing} failed ({_first_line(error)}). Check the free space "
         f"and permissions of {settings.serving_dir} and run c360 refresh again. {_still_there(settings)}"
     )
+
+
+def _refuse_what_was_taken_back(settings: Settings, fingerprint: str) -> None:
+    hold = hold_in_force(settings)
+    refusal = hold.refuses(fingerprint) if hold else None
+    if refusal:
+        raise UserError(f"Nothing was published: {refusal}")
 
 
 def _refuse_unless_gates_passed(

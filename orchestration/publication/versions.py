@@ -1,7 +1,7 @@
 """Published versions on disk: which there are, which one readers see, and how that is switched.
 
 What belongs here: the folders under `serving/`, the link `current`, retention. What does not: the content
-of a version (`build.py`) and whether it may go out (`publish.py`).
+of a version (`build.py`), whether it may go out (`publish.py`) and going back to an earlier one (`rollback.py`).
 
 Readers open `serving/current/c360.duckdb`. `current` is a relative link to a folder, replaced by rename, so a reader
 sees the old version or the new one and never anything between; a reader that has a file open keeps it.
@@ -70,21 +70,27 @@ def current_version(settings: Settings) -> Version | None:
     return Version(id=path.name, path=path, manifest=manifest)
 
 
-def rollback(settings: Settings, version_id: str) -> Version:
-    """Let readers see an earlier (or later) version again.
+def find_version(settings: Settings, wanted: str) -> Version:
+    """A version by its id, the beginning of one, `current`, or `previous` (the one before the current).
 
     Raises:
-        UserError: there is no such version, or its file is no longer what its manifest says.
+        UserError: there is none, or several begin so; the message names those there are.
     """
-    with serving_lock(settings):
-        known = {v.id: v for v in list_versions(settings)}
-        version = known.get(version_id)
-        if version is None:
-            choice = ", ".join(sorted(known, reverse=True)) or "none was published yet"
-            raise UserError(f"There is no published version {version_id!r}. Versions: {choice}.")
-        verify(version)
-        switch_to(settings, version)
-    return version
+    versions = list_versions(settings)
+    current = current_version(settings)
+    if wanted == "current":
+        matching = [current] if current else []
+    elif wanted == "previous":
+        matching = [v for v in versions if current and v.id < current.id][-1:]
+    else:
+        matching = [v for v in versions if v.id == wanted] or [
+            v for v in versions if wanted and v.id.startswith(wanted)
+        ]
+    if len(matching) == 1:
+        return matching[0]
+    known = ", ".join(v.id for v in reversed(matching or versions)) or "none was published yet"
+    problem = "Several published versions begin with" if matching else "There is no published version"
+    raise UserError(f"{problem} {wanted!r}. Versions: {known}. `c360 versions` tells them apart.")
 
 
 def verify(version: Version) -> None:
@@ -93,11 +99,19 @@ def verify(version: Version) -> None:
     Raises:
         UserError: the checksum differs.
     """
-    if sha256_of(version.file) != version.manifest.sha256:
+    if not is_intact(version):
         raise UserError(
             f"The file of version {version.id} is not the one that was published: its checksum differs from "
             f"{version.path / 'manifest.json'}. Choose another version (c360 versions) or run c360 refresh."
         )
+
+
+def is_intact(version: Version) -> bool:
+    """Say whether a version's file is byte for byte the one that was checked."""
+    try:
+        return sha256_of(version.file) == version.manifest.sha256
+    except OSError:
+        return False
 
 
 def switch_to(settings: Settings, version: Version) -> None:

@@ -8,10 +8,10 @@ from orchestration.publication.policy import PublicationPolicy, load_policy
 from orchestration.publication.versions import (
     Version,
     current_version,
+    find_version,
     list_versions,
     new_version_id,
     remove_old,
-    rollback,
     switch_to,
 )
 from orchestration.settings import Settings
@@ -61,28 +61,19 @@ def test_an_id_sorts_last_even_when_the_clock_was_set_back(empty):
     assert [v.id for v in list_versions(empty)] == [first.id, second.id]
 
 
-def test_rollback_shows_readers_the_earlier_version(empty):
-    first, second = lay_down(empty, NOW), lay_down(empty, NOW + timedelta(days=1))
-    switch_to(empty, second)
-    assert rollback(empty, first.id) == first
-    assert current_version(empty) == first
+@pytest.mark.parametrize(("wanted", "found"), [("current", 1), ("previous", 0), ("20260630T", 0), ("20260701T02", 1)])
+def test_a_version_is_named_by_its_place_or_the_beginning_of_its_id(empty, wanted, found):
+    versions = [lay_down(empty, NOW), lay_down(empty, NOW + timedelta(days=1))]
+    switch_to(empty, versions[1])
+    assert find_version(empty, wanted) == versions[found]
 
 
-def test_rollback_to_an_unknown_version_names_the_known_ones(empty):
+@pytest.mark.parametrize("wanted", ["20200101T000000Z-000000", "../../etc", "", "2026"])
+def test_a_version_that_cannot_be_told_is_refused_with_those_there_are(empty, wanted):
     first = lay_down(empty, NOW)
+    lay_down(empty, NOW + timedelta(days=1))
     with pytest.raises(UserError, match=first.id):
-        rollback(empty, "20200101T000000Z-000000")
-    with pytest.raises(UserError, match="no published version"):
-        rollback(empty, "../../etc")
-
-
-def test_rollback_refuses_a_file_that_was_tampered_with(empty):
-    first, second = lay_down(empty, NOW), lay_down(empty, NOW + timedelta(days=1))
-    switch_to(empty, second)
-    first.file.write_bytes(b"y")
-    with pytest.raises(UserError, match="checksum"):
-        rollback(empty, first.id)
-    assert current_version(empty) == second
+        find_version(empty, wanted)
 
 
 def test_a_folder_without_a_manifest_is_no_version(empty):
