@@ -9,7 +9,17 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ORCHESTRATION = ROOT / "orchestration"
 STAGES = ["ingestion", "cleaning", "identity", "valuation", "warehouse", "gates", "publication"]
-SHARED = {"settings", "errors", "database", "as_of", "fingerprint", "partitions", "resources", "run_lock"}
+SHARED = {
+    "settings",
+    "errors",
+    "database",
+    "as_of",
+    "fingerprint",
+    "partitions",
+    "policy_tables",
+    "resources",
+    "run_lock",
+}
 KNOWS_DAGSTER = {
     "assets.py",
     "checks.py",

@@ -156,14 +156,26 @@ aged as (
     where birthday is not null
 ),
 
+-- The bands of one day hold together: a later set replaces the one before, whatever its bands are called.
+age_bands_by_version as (
+    select
+        age_bands.*,
+        dense_rank() over (
+            order by
+                case when age_bands.valid_from <= as_of.as_of_date then age_bands.valid_from end desc nulls last,
+                age_bands.valid_from asc
+        ) as version_rank
+    from {{ ref('age_bands') }} as age_bands
+    cross join as_of
+),
+
 bands as (
     select
         aged.customer_id,
-        max(age_bands.age_band) as age_band
+        age_bands.age_band
     from aged
-    inner join {{ ref('age_bands') }} as age_bands
-        on aged.age >= age_bands.at_least and aged.age < age_bands.below
-    group by aged.customer_id
+    inner join age_bands_by_version as age_bands
+        on age_bands.version_rank = 1 and aged.age >= age_bands.at_least and aged.age < age_bands.below
 ),
 
 profiles as (

@@ -1,9 +1,9 @@
 """The policies of audiences, the contact plan and points, checked before a run: what column types cannot say.
 
 What belongs here: rules within and between `audiences.csv`, `contact_plan.csv`, `contact_channels.csv`,
-`frequency_caps.csv`, `contact_owners.csv`, `holdouts.csv`, `queue_priorities.csv`, `suppression_signals.csv`,
-`points_rules.csv` and `points_settings.csv`. What does not: the types of their columns (`policy_files.py`), membership
-rules (`rule_tables.py`), and what an audience comes to (`models/activation`).
+`frequency_caps.csv`, `contact_owners.csv`, `holdouts.csv`, `queue_priorities.csv`, `points_rules.csv` and
+`points_settings.csv`. What does not: the types of their columns (`policy_files.py`), membership rules
+(`rule_tables.py`), and what an audience comes to (`models/activation`).
 """
 
 import re
@@ -162,22 +162,12 @@ def _check_contacts(policy_dir: Path, channels: set[str], tiers: dict[str, set[s
         _one_of(path, row, "audience", known)
         if not row[1]["salt"]:
             raise policy_fault(path, row[0], "the salt is empty: write any text; another text draws other groups.")
+    if "*" not in _names(path, "audience"):
+        raise UserError(f"The policy table {path} has no row for `*`, every audience without a row of its own: add it.")
     _check_unique(path, "audience", "valid_from")
     path = policy_dir / "queue_priorities.csv"
     for row in _rows(path):
         _check_tiers(path, row, tiers, column="tier")
-    path = policy_dir / "suppression_signals.csv"
-    for number, found in _rows(path):
-        try:
-            re.compile(found["pattern"])
-        except re.error as error:
-            raise policy_fault(
-                path, number, f"the pattern {found['pattern']!r} is no regular expression: {error}."
-            ) from error
-        if not found["pattern"] or re.search(found["pattern"], ""):
-            raise policy_fault(
-                path, number, f"the pattern {found['pattern']!r} matches an empty text, and so everybody."
-            )
 
 
 def _check_points(path: Path, tiers: dict[str, set[str]]) -> None:

@@ -1,7 +1,8 @@
 """The KPI policies, checked before a run: what the types of their columns cannot say.
 
 What belongs here: rules within and between `kpi_definitions.csv`, `kpi_settings.csv`, `kpi_targets.csv` and
-`core_tiers.csv`. What does not: the types of their columns (`policy_files.py`) and counting KPIs (`models/`).
+`core_tiers.csv`, and that `service_targets.csv` does not contradict them. What does not: the types of their columns
+(`policy_files.py`) and counting KPIs (`models/`).
 """
 
 from collections.abc import Iterable
@@ -65,6 +66,21 @@ SETTINGS = {
     "promotion_days": (0, 3650),
     "service_days": (0, 3650),
 }
+# Measures of `service_targets.csv` that are a KPI as well: both are shown, so both have one target.
+KPI_OF_MEASURE = {
+    "first_response": "first_response_minutes",
+    "handling": "handling_minutes",
+    "complaint_resolution": "complaint_resolution_minutes",
+    "solved_rate": "problem_solved_rate",
+    "closed_loop_rate": "closed_loop_rate",
+    "repeat_rate": "repeat_contact_rate",
+    "bot_containment": "bot_containment_rate",
+    "second_touch": "second_touch_rate",
+    "timeout_complaint_change": "timeout_complaint_change",
+    "complaint_rate": "complaint_rate",
+    "complaint_to_promoter": "complaint_to_promoter",
+    "unsolved_repurchase": "unsolved_complaint_repurchase",
+}
 DIMENSIONS = ("all", "tier", "channel")
 DIRECTIONS = ("higher", "lower")
 UNITS = ("points", "share", "CNY", "days", "minutes")
@@ -76,15 +92,17 @@ def check_kpi_files(policy_dir: Path) -> None:
     """Refuse KPI policies from which no status can be told.
 
     Args:
-        policy_dir: The folder of the four files and of `tier_schemes.csv`.
+        policy_dir: The folder of the four files, of `service_targets.csv` and of `tier_schemes.csv`.
 
     Raises:
         UserError: an unknown KPI, setting, unit, direction or tier, a KPI without a definition or a target, a limit on
-            the wrong side of the target, two rows for one day; the message names file, row and value.
+            the wrong side of the target, two rows for one day, a service measure with another target than its KPI; the
+            message names file, row and value.
     """
     _check_definitions(policy_dir / "kpi_definitions.csv")
     _check_settings(policy_dir / "kpi_settings.csv")
     _check_targets(policy_dir / "kpi_targets.csv")
+    _check_one_target(policy_dir / "kpi_targets.csv", policy_dir / "service_targets.csv")
     _check_core_tiers(policy_dir / "core_tiers.csv", policy_dir / "tier_schemes.csv")
 
 
@@ -175,6 +193,38 @@ def _check_limits(path: Path, row: int, found: dict[str, str]) -> None:
         )
     if not found["action"]:
         raise policy_fault(path, row, "action is empty: say what the owner does when the KPI is red.")
+
+
+def _check_one_target(path: Path, service_path: Path) -> None:
+    """On every day on which one of the two begins, a KPI and the service measure it shows have one target."""
+    of_kpi: dict[str, list[Row]] = {}
+    for row, found in read_policy_rows(path):
+        if found["dimension"] == "all":
+            of_kpi.setdefault(found["kpi"], []).append((row, found))
+    of_measure: dict[str, list[Row]] = {}
+    for row, found in read_policy_rows(service_path):
+        of_measure.setdefault(found["measure"], []).append((row, found))
+    for measure, rows in of_measure.items():
+        others = of_kpi.get(KPI_OF_MEASURE.get(measure, ""), [])
+        for day in sorted({found["valid_from"] for _, found in (*rows, *others)} if others else ()):
+            (row, found), (other_row, other) = _in_force(rows, day), _in_force(others, day)
+            targets = [
+                _number(service_path, row, "target", found["target"]),
+                _number(path, other_row, "target", other["target"]),
+            ]
+            if None not in targets and targets[0] != targets[1]:
+                raise policy_fault(
+                    service_path,
+                    row,
+                    f"the target of {measure} is {found['target']} from {day} on, and row {other_row} of {path.name} "
+                    f"wants {other['target']} of {other['kpi']}: write the same in both.",
+                )
+
+
+def _in_force(rows: list[Row], day: str) -> Row:
+    """The newest row up to a day, written YYYY-MM-DD; before the first the first."""
+    ordered = sorted(rows, key=lambda row: row[1]["valid_from"])
+    return next((row for row in reversed(ordered) if row[1]["valid_from"] <= day), ordered[0])
 
 
 def _check_core_tiers(path: Path, schemes_path: Path) -> None:

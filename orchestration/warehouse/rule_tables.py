@@ -22,6 +22,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,7 @@ import duckdb
 import yaml
 
 from orchestration.errors import UserError
-from orchestration.warehouse.policy_files import DECLARATION
-from orchestration.warehouse.policy_rows import read_policy_rows
+from orchestration.warehouse.policy_rows import DECLARATION, declared_tables, read_policy_rows
 from orchestration.warehouse.rule_language import Column, RuleError, Step, parse_rule
 
 
@@ -61,7 +61,7 @@ def read_rules(policy_dir: Path, models_dir: Path) -> list[DatedRule]:
             no name or date, or stands twice; the message names file, row (the header is row 1), value and advice.
     """
     rules: list[DatedRule] = []
-    for seed in yaml.safe_load((policy_dir / DECLARATION).read_text(encoding="utf-8"))["seeds"]:
+    for seed in declared_tables(policy_dir):
         declared = seed["config"].get("meta", {}).get("rules")
         if declared:
             columns = model_columns(policy_dir, models_dir, declared["over"])
@@ -82,7 +82,7 @@ def model_columns(policy_dir: Path, models_dir: Path, model: str) -> dict[str, C
         UserError: no yml of that name describes the model.
     """
     for path in sorted(models_dir.glob(f"**/{model}.yml")):
-        for described in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
+        for described in _described_models(path.read_text(encoding="utf-8")):
             if described["name"] == model:
                 return {
                     column["name"]: Column(column["data_type"], _values(policy_dir, column))
@@ -92,6 +92,13 @@ def model_columns(policy_dir: Path, models_dir: Path, model: str) -> dict[str, C
     raise UserError(
         f"No {model}.yml under {models_dir} describes the model {model}, whose columns the rules of {DECLARATION} name."
     )
+
+
+@lru_cache(maxsize=8)
+def _described_models(text: str) -> list[dict[str, Any]]:
+    """The models that a yml file describes; several tables have rules over the same one."""
+    models: list[dict[str, Any]] = yaml.load(text, yaml.CSafeLoader).get("models", [])
+    return models
 
 
 def _values(policy_dir: Path, column: Mapping[str, Any]) -> set[str] | None:

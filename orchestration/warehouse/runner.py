@@ -18,13 +18,8 @@ from pathlib import Path
 from orchestration.database import connect
 from orchestration.errors import UserError
 from orchestration.settings import Settings
-from orchestration.warehouse.audience_files import check_audience_files
-from orchestration.warehouse.kpi_files import check_kpi_files
-from orchestration.warehouse.policy_files import REFERENCES, check_policy_files
+from orchestration.warehouse.policy_checks import check_policies
 from orchestration.warehouse.rule_tables import read_rules, write_rule_steps
-from orchestration.warehouse.scheme_files import check_scheme_files
-from orchestration.warehouse.service_files import check_service_files
-from orchestration.warehouse.working_time_files import check_working_time_files
 
 PROJECT_DIR_NAME = "dbt_project"
 _MANIFEST_INPUTS = (
@@ -125,14 +120,7 @@ def prepare_manifest(settings: Settings) -> Path:
     Raises:
         UserError: a policy table is wrong, or dbt cannot parse the project; the message holds dbt's own.
     """
-    check_policy_files(settings.policy_dir)
-    check_scheme_files(settings.policy_dir)
-    check_policy_files(settings.reference_dir, REFERENCES)
-    check_working_time_files(settings.policy_dir, settings.reference_dir)
-    check_service_files(settings.policy_dir)
-    check_kpi_files(settings.policy_dir)
-    check_audience_files(settings.policy_dir, settings.root / "models")
-    read_rules(settings.policy_dir, settings.root / "models")
+    check_policies(settings.policy_dir, settings.reference_dir, settings.root / "models")
     manifest = manifest_path(settings)
     stamp = manifest.with_suffix(".stamp")
     fingerprint = _fingerprint(settings.root)

@@ -7,6 +7,7 @@ boxes cover every score cell, and whether settings are there and within reason. 
 A table says in `warehouse_policies.yml`, under `meta`, what it is:
 
     first_match: {group: scheme, groups: [spend_tier, …], outcome: tier, metrics: [window_spend, …], official: official}
+    first_match: {outcome: price_band, metrics: [unit_price], never_empty: [unit_price]}
     boxes: {outcome: segment, axes: [r, f, m], lowest: 1, highest: 5}
     settings: {spend_days: {at_least: 1, whole: true}, …}
 
@@ -24,11 +25,8 @@ from itertools import pairwise, product
 from pathlib import Path
 from typing import Any, NoReturn
 
-import yaml
-
 from orchestration.errors import UserError
-from orchestration.warehouse.policy_files import DECLARATION
-from orchestration.warehouse.policy_rows import Row, read_policy_rows
+from orchestration.warehouse.policy_rows import DECLARATION, Row, declared_tables, read_policy_rows
 
 _INFINITY = Decimal("Infinity")
 # An outcome becomes a literal in SQL and a value in reports.
@@ -58,12 +56,12 @@ def check_scheme_files(policy_dir: Path, declaration: str = DECLARATION) -> list
         The names of the tables that were checked.
 
     Raises:
-        UserError: a row is not dated or gives no reason, names an unknown scheme, metric or setting, has reversed or
+        UserError: a row names an unknown scheme, metric or setting, has reversed or
             overlapping bounds, leaves a gap, or can never be reached; a table has no official scheme or two. The
             message names file, row (the header is row 1), value and what to do.
     """
     checked = []
-    for seed in yaml.safe_load((policy_dir / declaration).read_text(encoding="utf-8"))["seeds"]:
+    for seed in declared_tables(policy_dir, declaration):
         meta = seed["config"].get("meta", {})
         path = policy_dir / f"{seed['name']}.csv"
         for kind, check in (
@@ -72,9 +70,7 @@ def check_scheme_files(policy_dir: Path, declaration: str = DECLARATION) -> list
             ("settings", _check_settings),
         ):
             if kind in meta:
-                lines = list(read_policy_rows(path))
-                _check_reasons(path, lines)
-                check(path, lines, meta[kind])
+                check(path, read_policy_rows(path), meta[kind])
                 checked.append(seed["name"])
     return checked
 
@@ -82,14 +78,6 @@ def check_scheme_files(policy_dir: Path, declaration: str = DECLARATION) -> list
 def _refuse(path: Path, row: int | None, problem: str, advice: str) -> NoReturn:
     where = f"The policy table {path}" + (f", row {row}" if row else "")
     raise UserError(f"{where}: {problem}. {advice}")
-
-
-def _check_reasons(path: Path, lines: Iterable[Row]) -> None:
-    for row, line in lines:
-        if not line["valid_from"].strip():
-            _refuse(path, row, "valid_from is empty", "Write the first day on which the row holds, such as 2026-01-01.")
-        if not line["why"].strip():
-            _refuse(path, row, "why is empty", "Say why the row is as it is: somebody will want to change it.")
 
 
 def _check_first_match(path: Path, lines: Sequence[Row], meta: Mapping[str, Any]) -> None:
@@ -107,9 +95,9 @@ def _check_first_match(path: Path, lines: Sequence[Row], meta: Mapping[str, Any]
     for (name, valid_from), rows in versions.items():
         _check_labels(path, rows, outcome)
         positions = _positions(path, rows, meta)
-        _check_end(path, positions, f"{name} from {valid_from} on")
-        _check_reach(path, positions)
         _check_borders(path, positions)
+        _check_end(path, positions, f"{name} from {valid_from} on", meta.get("never_empty", ()))
+        _check_reach(path, positions)
     if "official" in meta:
         _check_official(path, versions, meta["official"])
 
@@ -188,10 +176,15 @@ def _interval(path: Path, row: int, line: Mapping[str, str]) -> Interval:
     return interval
 
 
-def _check_end(path: Path, positions: Sequence[Position], scheme: str) -> None:
-    """The last position, and no other, is for everybody."""
+def _check_end(path: Path, positions: Sequence[Position], scheme: str, never_empty: Iterable[str]) -> None:
+    """The last position, and no other, is for everybody, or one metric that is never empty leaves nobody out."""
     last = positions[-1]
-    if last.bounds:
+    everything = (-_INFINITY, _INFINITY)
+    leaves_nobody_out = any(
+        _covered(everything, sorted(p.bounds[metric] for p in positions if set(p.bounds) == {metric}))
+        for metric in never_empty
+    )
+    if last.bounds and not leaves_nobody_out:
         _refuse(
             path,
             last.row,
@@ -212,7 +205,9 @@ def _check_end(path: Path, positions: Sequence[Position], scheme: str) -> None:
 
 def _check_reach(path: Path, positions: Sequence[Position]) -> None:
     """No position lies wholly within earlier ones."""
-    for index, position in enumerate(positions[:-1]):
+    for index, position in enumerate(positions):
+        if not position.bounds:
+            continue
         earlier = positions[:index]
         for other in earlier:
             if all(
@@ -400,7 +395,7 @@ def _check_settings(path: Path, lines: Sequence[Row], meta: Mapping[str, Mapping
     missing = [name for name in meta if name not in {name for name, _ in seen}]
     if missing:
         _refuse(path, None, f"setting {missing[0]} has no row", "Restore it from the repository.")
-    values = {(name, day): Decimal(lines[row - 2][1]["value"]) for (name, day), row in seen.items()}
+    values = {(name, day): Decimal(dict(lines)[row]["value"]) for (name, day), row in seen.items()}
     for lower, upper in ((name, meta[name]["under"]) for name in meta if "under" in meta[name]):
         for day in sorted({day for name, day in seen if name in (lower, upper)}):
             low, high = _on(values, lower, day), _on(values, upper, day)

@@ -1,7 +1,7 @@
 """The service policies, checked before a run: what the types of their columns cannot say.
 
-What belongs here: rules within `service_targets.csv`, `service_settings.csv`, `weak_points.csv`, `journey_rules.csv`.
-What does not: the types of their columns (`policy_files.py`) and judging cases (`models/`).
+What belongs here: rules within `service_targets.csv` and `service_settings.csv`. What does not: the types of their
+columns (`policy_files.py`), the other service policies (`named_rows.py`) and judging cases (`models/`).
 """
 
 from collections.abc import Iterable
@@ -25,37 +25,23 @@ SETTINGS = (
     "journey_days",
     "weak_point_days",
 )
-PROBLEMS = (
-    "unsolved",
-    "slow_complaint",
-    "timeout_complaint",
-    "repeat_contact",
-    "second_touch",
-    "slow_response",
-    "slow_handling",
-    "open_loop",
-)
-EVIDENCE = ("event", "topic")
 DIRECTIONS = ("lower", "higher")
 
 _BEST_SCORE = 100
-_GREATEST_IMPACT = 10
 
 
 def check_service_files(policy_dir: Path) -> None:
     """Refuse service policies by which no case can be judged.
 
     Args:
-        policy_dir: The folder of the four files.
+        policy_dir: The folder of the two files.
 
     Raises:
-        UserError: an unknown measure, unit, setting, problem or evidence, a clock or setting without a row, a number
+        UserError: an unknown measure, unit or setting, a clock or setting without a row, a number
             out of its range, two rows for one day; the message names file, row and value.
     """
     _check_targets(policy_dir / "service_targets.csv")
     _check_settings(policy_dir / "service_settings.csv")
-    _check_weak_points(policy_dir / "weak_points.csv")
-    _check_journey(policy_dir / "journey_rules.csv")
 
 
 def _check_targets(path: Path) -> None:
@@ -84,22 +70,6 @@ def _check_settings(path: Path) -> None:
         _check_number(path, row, found["setting"], found["value"], Decimal(0), greatest)
     _check_once(path, rows, ("setting", "valid_from"))
     _check_complete(path, "setting", SETTINGS, {found["setting"] for _, found in rows})
-
-
-def _check_weak_points(path: Path) -> None:
-    rows = _rows(path)
-    for row, found in rows:
-        _check_word(path, row, "problem", found["problem"], PROBLEMS)
-        _check_number(path, row, "impact", found["impact"], Decimal(0), Decimal(_GREATEST_IMPACT))
-    _check_once(path, rows, ("problem", "valid_from"))
-
-
-def _check_journey(path: Path) -> None:
-    rows = _rows(path)
-    for row, found in rows:
-        _check_word(path, row, "evidence", found["evidence"], EVIDENCE)
-        _check_number(path, row, "position", found["position"], Decimal(1), None)
-    _check_once(path, rows, ("evidence", "value", "valid_from"))
 
 
 def _rows(path: Path) -> list[Row]:
