@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
+from benchmarks.identity.error_pages import SetErrors, write_errors
 from benchmarks.identity.measures import Quality, quality
 from benchmarks.identity.sets import BenchmarkSet, generated, published
 
@@ -49,7 +50,7 @@ class Row:
 
 
 def main() -> None:
-    """Run what the arguments name and write `results/identity.json` and `results/identity.md`."""
+    """Run what the arguments name and write `identity` and `errors`, each as `.json` and `.md`, to the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.identity", description=__doc__.splitlines()[0])
     parser.add_argument("--sets", nargs="+", default=DEFAULT_SETS, help="profile:seed, fake_1000, febrl1…3[_ssn]")
     parser.add_argument("--people", type=int, default=20_000, help="people of a generated world")
@@ -59,20 +60,23 @@ def main() -> None:
     wanted = parser.parse_args()
     room: Path = wanted.room or Path(tempfile.mkdtemp(prefix="identity-"))
     rows: list[Row] = []
+    errors: list[SetErrors] = []
     for name in wanted.sets:
         found = _set(room, name, wanted.people)
         if found is None:
             _say(f"{name}: its file is not at hand, left out")
             continue
-        ours, people = _ours(found)
+        ours, people, wrong = _ours(found)
         rows += ours
+        errors.append(wrong)
         for rival in wanted.rivals:
             rows.append(_rival(rival, found, people))
         for row in rows:
             if row.set_name == found.name:
                 _say(_line(row))
         # After every set: what was measured stays when a long run is broken off.
-        _write(rows, wanted.results)
+        _write(rows, wanted)
+        write_errors(errors, wanted.results)
     if wanted.room is None:
         shutil.rmtree(room, ignore_errors=True)
 
@@ -82,7 +86,7 @@ def _set(room: Path, name: str, people: int) -> BenchmarkSet | None:
     return generated(room, profile, int(seed), people) if seed else published(room, name)
 
 
-def _ours(given: BenchmarkSet) -> tuple[list[Row], Path]:
+def _ours(given: BenchmarkSet) -> tuple[list[Row], Path, SetErrors]:
     """Run the pipeline in a process of its own: peak memory is a process's."""
     folder = given.truth.parents[1]
     subprocess.run(  # noqa: S603 - our own module
@@ -103,7 +107,7 @@ def _ours(given: BenchmarkSet) -> tuple[list[Row], Path]:
                 "mentions too",
             )
         )
-    return rows, folder / "people.parquet"
+    return rows, folder / "people.parquet", SetErrors(given.name, known, found["errors"])
 
 
 def _rival(rival: str, given: BenchmarkSet, people: Path) -> Row:
@@ -143,8 +147,10 @@ def _line(row: Row) -> str:
     )
 
 
-def _write(rows: list[Row], folder: Path) -> None:
+def _write(rows: list[Row], wanted: argparse.Namespace) -> None:
+    folder: Path = wanted.results
     folder.mkdir(parents=True, exist_ok=True)
+    load = [round(x, 1) for x in os.getloadavg()]
     machine = {
         "cpus": os.cpu_count(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
@@ -153,16 +159,17 @@ def _write(rows: list[Row], folder: Path) -> None:
         "python": platform.python_version(),
         "duckdb": duckdb.__version__,
         "splink": version("splink"),
-        "load_average": [round(x, 1) for x in os.getloadavg()],
+        "load_average": load,
     }
     content = {"machine": machine, "rows": [r.as_dict() for r in rows]}
     (folder / "identity.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     head = (
         "# Identity resolution, measured\n\n"
-        f"`python -m benchmarks.identity` on {machine['cpus']} cores, {machine['memory_gb']} GiB, "
-        f"Python {machine['python']}, DuckDB {machine['duckdb']}; load average {machine['load_average'][0]}.\n"
+        f"`python -m benchmarks.identity --people {wanted.people} --sets {' '.join(wanted.sets)}` "
+        f"on {machine['cpus']} cores, {machine['memory_gb']} GiB, "
+        f"Python {machine['python']}, DuckDB {machine['duckdb']}; load average {load[0]}.\n"
         "Ours: seconds of the identity stage, peak memory of the whole pipeline. Rivals get the cleaned members and "
-        "accounts.\n\n"
+        "accounts. What went wrong, by classes: [errors.md](errors.md).\n\n"
         "| set | way | precision | recall | F1 | B³ precision | B³ recall | B³ F1 | cost |\n"
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
     )

@@ -10,6 +10,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.identity.errors import explain_errors
 from benchmarks.identity.measures import quality
 from benchmarks.identity.pipeline import assignments, ingest_and_clean, run_identity
 from benchmarks.identity.sets import END
@@ -28,9 +29,11 @@ def main() -> None:
     ingest_and_clean(settings)
     run = run_identity(settings)
     people = folder / "people.parquet"
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     with database.connect(settings) as con:
         everyone = quality(assignments(con, truth, "x.customer_id is not null"))
         known = quality(assignments(con, truth, PEOPLE))
+        errors = explain_errors(con, settings, truth)
         con.execute(
             f"""
             copy (
@@ -53,7 +56,8 @@ def main() -> None:
         "people": asdict(known),
         "everyone": asdict(everyone),
         "seconds": run.seconds["identity"],
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "peak_mb": peak_mb,
+        "errors": errors,
         "report": run.report,
     }
     (folder / "ours.json").write_text(json.dumps(found, default=str), encoding="utf-8")

@@ -375,20 +375,25 @@ def _one_character_apart() -> str:
 
 
 # Each is worked out once for a pair, however many levels ask for it.
-_SIMILARITIES = """
-case when l.name_kind = 'latin' and r.name_kind = 'latin' then
-    jaro_winkler_similarity(l.surname_sound, r.surname_sound) end as surnames,
-case when l.name_kind = 'latin' and r.name_kind = 'latin' then
-    jaro_winkler_similarity(l.given_sound, r.given_sound) end as given_names,
-case when l.name_kind = 'latin' and r.name_kind = 'latin' then
-    jaro_winkler_similarity(l.surname_sound, r.given_sound) end as surname_given,
-case when l.name_kind = 'latin' and r.name_kind = 'latin' then
-    jaro_winkler_similarity(l.given_sound, r.surname_sound) end as given_surname,
-damerau_levenshtein(l.birthday_digits, r.birthday_digits) as birthday_slips,
-jaro_winkler_similarity(l.city, r.city) as cities,
-case when l.district is null and r.district is null then
-    jaro_winkler_similarity(replace(l.road, ' ', ''), replace(r.road, ' ', '')) end as roads
-"""
+_BOTH_LATIN = "l.name_kind = 'latin' and r.name_kind = 'latin'"
+SIMILARITIES = {
+    "surnames": f"case when {_BOTH_LATIN} then jaro_winkler_similarity(l.surname_sound, r.surname_sound) end",
+    "given_names": f"case when {_BOTH_LATIN} then jaro_winkler_similarity(l.given_sound, r.given_sound) end",
+    "surname_given": f"case when {_BOTH_LATIN} then jaro_winkler_similarity(l.surname_sound, r.given_sound) end",
+    "given_surname": f"case when {_BOTH_LATIN} then jaro_winkler_similarity(l.given_sound, r.surname_sound) end",
+    "birthday_slips": "damerau_levenshtein(l.birthday_digits, r.birthday_digits)",
+    "cities": "jaro_winkler_similarity(l.city, r.city)",
+    "roads": "case when l.district is null and r.district is null then "
+    "jaro_winkler_similarity(replace(l.road, ' ', ''), replace(r.road, ' ', '')) end",
+}
+"""What levels ask of a pair by the name `p`, over the records `l` and `r`."""
+
+
+def level_sql(policy: IdentityPolicy) -> dict[str, str]:
+    """SQL of each field's level over the records `l` and `r` and the similarities `p` of the pair."""
+    parts: dict[str, object] = {name: policy.limit(name) for name in _LIMITS}
+    parts["one_character_apart"] = f"({_one_character_apart()})"
+    return {field: sql.format(**parts) for field, sql in _LEVELS.items()}
 
 
 def compare_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, pairs: str, into: str) -> None:
@@ -398,9 +403,8 @@ def compare_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy,
     `excluded` and `incompatible`.
     Grain: one row per row of `pairs`, whose table must hold distinct pairs.
     """
-    parts: dict[str, object] = {name: policy.limit(name) for name in _LIMITS}
-    parts["one_character_apart"] = f"({_one_character_apart()})"
-    levels = ",\n".join(f"{sql.format(**parts)} as {field}" for field, sql in _LEVELS.items())
+    levels = ",\n".join(f"{sql} as {field}" for field, sql in level_sql(policy).items())
+    similarities = ", ".join(f"{sql} as {name}" for name, sql in SIMILARITIES.items())
     connection.execute(
         f"""
         create or replace temp table {into} as
@@ -408,12 +412,12 @@ def compare_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy,
         from (
             select
                 p.l, p.r, {levels},
-                l.name_kind = 'latin' and r.name_kind = 'latin' as both_latin,
-                l.name_kind = 'latin' and r.name_kind = 'latin'
+                {_BOTH_LATIN} as both_latin,
+                {_BOTH_LATIN}
                     and (l.surname_sound is null or r.surname_sound is null) as one_word,
                 l.name_kind <> 'latin' and r.name_kind <> 'latin' as both_chinese
             from (
-                select p.l, p.r, {_SIMILARITIES}
+                select p.l, p.r, {similarities}
                 from {pairs} as p
                 inner join subjects as l on l.record_id = p.l
                 inner join subjects as r on r.record_id = p.r

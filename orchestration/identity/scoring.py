@@ -28,6 +28,9 @@ MODEL_FORMAT = 3
 COMPARED = ("name", "birthday", "phone", "email", "address", "id_card", "gender")
 """The comparisons that carry a weight."""
 
+MATCH_WEIGHT = "weight + $duplicates - log2(1 + pow(2, least(relatives + $relatives, 900)))"
+"""SQL over what `weigh_levels` writes, with the odds of a calibration: the log odds of one person."""
+
 # Levels of the name whose share of non-matches is how common the name is.
 _BY_SHARE = {"same": "name_share", "same_sound": "sound_share"}
 
@@ -176,25 +179,13 @@ def score_pairs(
         return Scored(0, 0)
     write_candidates(connection, policy)
     compared = compare_known(connection, policy, "candidate_pairs", "candidate_levels", remember=False)
-    write_name_shares(connection, policy, model.names, model.sounds, model.unlisted)
-    calibration.fit_names(connection, model.u["name"]["same"])
-    connection.execute(
-        f"""
-        create or replace temp table candidate_weights as
-        select
-            e.l, e.r, e.excluded, {weight_sql(model.m, model.u)} as weight,
-            {weight_sql(model.relatives, model.u)} as relatives
-        from candidate_levels as e
-        left join name_shares as ln on ln.record_id = e.l
-        left join name_shares as rn on rn.record_id = e.r
-        """
-    )
+    weigh_levels(connection, policy, model, calibration, "candidate_levels", "candidate_weights")
     odds = calibration.odds(connection)
     connection.execute(
-        """
+        f"""
         insert into scored_pairs
         with weighed as (
-            select l, r, weight + $duplicates - log2(1 + pow(2, least(relatives + $relatives, 900))) as weight
+            select l, r, {MATCH_WEIGHT} as weight
             from candidate_weights
             where not excluded
         )
@@ -224,6 +215,34 @@ def score_pairs(
     for table in ("candidate_pairs", "candidate_levels", "candidate_weights", "candidates_known", "name_shares"):
         connection.execute(f"drop table {table}")
     return Scored(compared, reused)
+
+
+def weigh_levels(
+    connection: duckdb.DuckDBPyConnection,
+    policy: IdentityPolicy,
+    model: Model,
+    calibration: Calibration,
+    levels: str,
+    into: str,
+) -> None:
+    """Write temporary table `into` (`l, r, excluded, weight, relatives`) from the compared pairs in `levels`.
+
+    `weight` is the sum of log2(m/u) over the fields, `relatives` that of relatives over strangers; neither holds the
+    odds before anything is compared. Writes temporary table `name_shares` too. Grain: one row per row of `levels`.
+    """
+    write_name_shares(connection, policy, model.names, model.sounds, model.unlisted)
+    calibration.fit_names(connection, model.u["name"]["same"])
+    connection.execute(
+        f"""
+        create or replace temp table {into} as
+        select
+            e.l, e.r, e.excluded, {weight_sql(model.m, model.u)} as weight,
+            {weight_sql(model.relatives, model.u)} as relatives
+        from {levels} as e
+        left join name_shares as ln on ln.record_id = e.l
+        left join name_shares as rn on rn.record_id = e.r
+        """
+    )
 
 
 def too_many_to_score(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> bool:
