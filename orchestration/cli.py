@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from orchestration import export_cli, identity_cli, policy_cli, versions_cli
+from orchestration import export_cli, identity_cli, policy_cli, quarantine_cli, versions_cli
 from orchestration.errors import UserError, machine_fault, machine_fault_behind
 from orchestration.settings import Settings
 
@@ -37,6 +37,7 @@ identity_cli.register(app)
 policy_cli.register(app)
 export_cli.register(app)
 versions_cli.register(app)
+quarantine_cli.register(app)
 out = Console()
 err = Console(stderr=True)
 

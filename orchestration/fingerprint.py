@@ -34,6 +34,8 @@ def input_fingerprint(settings: Settings) -> str:
         path = settings.warehouse / "identity" / name
         if path.exists():
             _add(digest, path, settings.warehouse)
+    for path in sorted(settings.decisions_dir.glob("*.csv")):
+        _add(digest, path, settings.warehouse)
     for pattern in _RULES_AND_CODE:
         for path in sorted(settings.root.glob(pattern)):
             _add(digest, path, settings.root)

@@ -85,6 +85,11 @@ class Settings(BaseSettings):
         return self.warehouse / "quarantine"
 
     @property
+    def decisions_dir(self) -> Path:
+        """What people decided about quarantined rows and doubtful values; kept by no other place, so back it up."""
+        return self.warehouse / "decisions"
+
+    @property
     def database(self) -> Path:
         """The working DuckDB file; never opened by BI tools."""
         return self.warehouse / "warehouse.duckdb"

@@ -227,7 +227,7 @@ def quarantined(warehouse: Warehouse) -> dg.MaterializeResult[None]:
     """What was set aside whole, as delivered, with its reasons. Holds personal data. Grain: bad row or bad file."""
     started = time.monotonic()
     with warehouse.connect() as con:
-        still_open = quarantine.build(con)
+        still_open = quarantine.build(con, warehouse.settings)
         metadata = _table_metadata(con, "quality", "quarantine")
     return dg.MaterializeResult(
         metadata={**metadata, "open": still_open, "seconds": round(time.monotonic() - started, 2)}

@@ -1,88 +1,242 @@
-"""Bad rows and bad files, whole, with their reasons.
+"""Bad rows and bad files, whole, with their reasons, and what became of them.
 
-What belongs here: keeping what was set aside, and saying when a later delivery has made it good. What does not:
-finding the faults (`conform.py` for rows, ingestion for files).
+What belongs here: keeping what was set aside, and saying when a later delivery or a person has made it good. What does
+not: finding the faults (`conform.py` for rows, ingestion for files), and reading what people decided (`releases.py`).
+
+An entry never vanishes. What a corrected file replaces is no longer in raw, so such entries are remembered in
+`<warehouse>/decisions/released_entries.parquet`.
 """
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import duckdb
+import pyarrow as pa
 
 from data_quality.contract import Contract
-from orchestration.database import identifier, table_exists
+from orchestration.cleaning.releases import EntryDecision, entry_id_sql, read_decisions
+from orchestration.database import identifier, literal, table_exists
+from orchestration.settings import Settings
+
+MEMORY_FILE = "released_entries.parquet"
 
 _CREATE = """
     create table if not exists clean.rejected_rows (
         source varchar, dataset varchar, delivery_date date, file varchar, line_number bigint, record_key varchar,
-        reasons varchar[], row_content map(varchar, varchar), amount decimal(38, 4), released boolean
+        reasons varchar[], row_content map(varchar, varchar), amount decimal(38, 4), resolution varchar,
+        entry_id varchar
     )"""
+
+_COLUMNS = (
+    "source, dataset, delivery_date, file, line_number, level, reasons, row_content, amount, status, resolution, "
+    "resolved_on, entry_id, file_sha256, counted"
+)
 
 
 def record(con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
-    """Write the faulty rows of one dataset to `clean.rejected_rows`.
+    """Write the faulty and the released rows of one dataset to `clean.rejected_rows`.
 
     `clean.rejected_rows(source, dataset, delivery_date, file, line_number, record_key, reasons, row_content, amount,
-    released)`: one row per faulty row. `released` says that a good row with the same key came later (delivery date,
-    file name, line); a row whose key cannot be read stays as it is. Reads `conformed_rows` and `conformed_files`.
+    resolution, entry_id)`: one row per row that is or was set aside. `resolution` is `later_good_row` where a good row
+    with the same key came later (delivery date, file name, line), `by_hand` where a person released it, else NULL; a
+    row whose key cannot be read waits for a person. Reads `conformed_rows`, `conformed_files` and `released_rows`.
     """
     amount = f"coalesce({identifier(contract.amount)}, 0)" if contract.amount else "0"
-    con.execute(_CREATE)
+    entry = entry_id_sql(contract, "files._file", "faulty._line", "faulty.row_content")
+    _create(con)
     con.execute("delete from clean.rejected_rows where source = ? and dataset = ?", [contract.source, contract.dataset])
     con.execute(
         f"""
         insert into clean.rejected_rows
-        with faulty as (
-            select file_id, _line, record_key, reasons, row_content, {amount} as amount
+        with set_aside as (
+            select file_id, _line, record_key, reasons, row_content, {amount} as amount, false as by_hand
             from conformed_rows
             where reasons is not null
+            union all
+            select file_id, _line, record_key, reasons, row_content, amount, true from released_rows
         ),
         newest_good as (
             select record_key, max((file_id, _line)) as place
             from conformed_rows
-            where reasons is null and record_key in (select record_key from faulty)
+            where reasons is null and record_key in (select record_key from set_aside)
             group by record_key
         )
         select
             $1, $2, files._delivery_date, files._file, faulty._line, faulty.record_key, faulty.reasons,
             faulty.row_content, faulty.amount,
-            coalesce(newest_good.place > (faulty.file_id, faulty._line), false)
-        from faulty
+            case
+                when faulty.by_hand then 'by_hand'
+                when newest_good.place > (faulty.file_id, faulty._line) then 'later_good_row'
+            end,
+            {entry}
+        from set_aside as faulty
         join conformed_files as files on faulty.file_id = files.file_id
         left join newest_good on faulty.record_key = newest_good.record_key""",
         [contract.source, contract.dataset],
     )
 
 
-def build(con: duckdb.DuckDBPyConnection) -> int:
+def build(con: duckdb.DuckDBPyConnection, settings: Settings | None = None) -> int:
     """Create or replace `quality.quarantine`; give the number of its open entries.
 
-    One row per bad row (`level` `row`) or bad file (`level` `file`, `line_number` NULL, one reason, content empty).
-    `status` is `released` when a later good row has the key, or a good file of the same name came for the same dataset
-    on a later date or lies at the same path; else `open`. A file of no known source, dataset or date has NULL there.
-    `row_content` holds personal data: it is never published.
+    One row per bad row (`level` `row`) or bad file (`level` `file`, `line_number` NULL, one reason, content empty),
+    also one that was made good. `status` is
+
+    - `released`; `resolution` says by what: `later_good_row` (a later good row has the key), `later_good_file` (a good
+      file of the same name came for the same dataset on a later date), `corrected_file` (the file was delivered
+      again at the same path, or could be read after all), `rule_changed` (today's contract finds no fault),
+      `by_hand` (a person released it);
+    - `discarded`: a person says that it is not wanted;
+    - else `open`.
+
+    `counted` says whether `quality.deliveries` counts it as quarantined: a row by hand is loaded, and what a
+    corrected file replaced is not received any more. `entry_id` names the entry in `c360 quarantine`. A file of
+    no known source, dataset or date has NULL there. `row_content` holds personal data: it is never published.
+
+    Args:
+        con: The working database.
+        settings: Names the decisions and the memory of what was released; without them nothing is remembered.
     """
-    con.execute(_CREATE)
-    bad_files = _BAD_FILES if table_exists(con, "raw", "files") else "select * from clean.rejected_rows where false"
+    _create(con)
+    decisions = read_decisions(settings) if settings else {}
+    has_files = table_exists(con, "raw", "files")
+    memory = settings.decisions_dir / MEMORY_FILE if settings else None
+    bad_files = _BAD_FILES if has_files else _NO_FILES
+    hashes = _HASHES if has_files else "select null::varchar as file, null::varchar as sha256 where false"
+    _register(con, decisions)
     con.execute(f"""
-        create or replace table quality.quarantine as
-        with bad_files as ({bad_files}),
+        create or replace temp table set_aside_now as
+        with file_hashes as ({hashes}),
         entries as (
             select
                 source, dataset, delivery_date, file, line_number, 'row' as level, reasons, row_content, amount,
-                released
+                resolution, entry_id
             from clean.rejected_rows
             union all
             select
                 source, dataset, delivery_date, file, line_number, 'file' as level, reasons, row_content, amount,
-                released
-            from bad_files
+                resolution, entry_id
+            from ({bad_files})
+        ),
+        judged as (
+            select
+                entries.*,
+                file_hashes.sha256 as file_sha256,
+                case
+                    when entries.resolution is not null then 'released'
+                    when decided.verdict = 'discarded' then 'discarded'
+                    else 'open'
+                end as status,
+                case when entries.resolution = 'by_hand' or entries.resolution is null then decided.decided_on end
+                    as resolved_on
+            from entries
+            left join entry_decisions as decided
+                on entries.entry_id = decided.entry_id and decided.verdict <> 'reopened'
+            left join file_hashes on entries.file = file_hashes.file
         )
         select
-            source, dataset, delivery_date, file, line_number, level, reasons, row_content, amount,
-            case when released then 'released' else 'open' end as status
-        from entries
-        order by delivery_date, source, dataset, file, line_number nulls first""")
+            source, dataset, delivery_date, file, line_number, level, reasons, row_content, amount, status, resolution,
+            case when status <> 'open' then resolved_on end as resolved_on,
+            entry_id, file_sha256, resolution is distinct from 'by_hand' as counted
+        from judged""")
+    con.unregister("entry_decisions")
+    con.execute("create or replace temp table released_before as select * from set_aside_now where false")
+    if memory is not None and memory.exists():
+        con.execute(f"insert into released_before by name select * from read_parquet({literal(str(memory))})")
+    if memory is not None and has_files and _is_ours(con):
+        _remember_vanished(con)
+        _keep(con, memory)
+    known = f"delivery_date <= {literal(str(settings.known_on))}" if settings and settings.known_on else "true"
+    con.execute(f"""
+        create or replace table quality.quarantine as
+        select {_COLUMNS} from set_aside_now
+        union all
+        select {_COLUMNS} from released_before
+        where ({known} or delivery_date is null)
+            and entry_id not in (select entry_id from set_aside_now where entry_id is not null)
+        order by delivery_date, source, dataset, file, line_number nulls first, entry_id""")
+    con.execute("drop table set_aside_now")
+    con.execute("drop table released_before")
     counted = con.execute("select count(*) from quality.quarantine where status = 'open'").fetchone()
     return int(counted[0]) if counted else 0
 
+
+def _create(con: duckdb.DuckDBPyConnection) -> None:
+    present = con.execute(
+        "select list(column_name) from information_schema.columns where table_catalog = current_database() "
+        "and table_schema = 'clean' and table_name = 'rejected_rows'"
+    ).fetchone()
+    if present and present[0] and "entry_id" not in present[0]:
+        # Of an earlier release; every refresh fills it anew.
+        con.execute("drop table clean.rejected_rows")
+    con.execute(_CREATE)
+
+
+def _register(con: duckdb.DuckDBPyConnection, decisions: Mapping[str, EntryDecision]) -> None:
+    made = list(decisions.values())
+    con.register(
+        "entry_decisions",
+        pa.table(
+            {
+                "entry_id": pa.array([d.entry_id for d in made], pa.string()),
+                "verdict": pa.array([d.verdict for d in made], pa.string()),
+                "decided_on": pa.array([d.decided_on for d in made], pa.date32()),
+            }
+        ),
+    )
+
+
+def _is_ours(con: duckdb.DuckDBPyConnection) -> bool:
+    """Say whether there is a `quality.quarantine` of an earlier run whose entries have ids."""
+    found = con.execute(
+        "select 1 from information_schema.columns where table_catalog = current_database() "
+        "and table_schema = 'quality' and table_name = 'quarantine' and column_name = 'counted'"
+    ).fetchone()
+    return found is not None
+
+
+def _remember_vanished(con: duckdb.DuckDBPyConnection) -> None:
+    """Add to `released_before` what the last run set aside and this one does not, where the file is still known."""
+    con.execute(f"""
+        insert into released_before by name
+        with files as ({_HASHES})
+        select
+            last.* replace (
+                'released' as status,
+                case
+                    when last.level = 'file' or files.sha256 is distinct from last.file_sha256 then 'corrected_file'
+                    else 'rule_changed'
+                end as resolution,
+                cast(files.ingested_at as date) as resolved_on,
+                false as counted
+            )
+        from quality.quarantine as last
+        join files on last.file = files.file
+        where last.entry_id not in (select entry_id from set_aside_now where entry_id is not null)
+            and last.entry_id not in (select entry_id from released_before where entry_id is not null)""")
+
+
+def _keep(con: duckdb.DuckDBPyConnection, memory: Path) -> None:
+    """Write what was released to its file, whole or not at all, where this run adds to it."""
+    known = 0
+    if memory.exists():
+        counted = con.execute(f"select count(*) from read_parquet({literal(str(memory))})").fetchone()
+        known = counted[0] if counted else 0
+    now = con.execute("select count(*) from released_before").fetchone()
+    if now is None or now[0] == known:
+        return
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    aside = memory.with_name(f".{memory.name}.part")
+    con.execute(
+        f"copy (select * from released_before order by entry_id) to {literal(str(aside))} "
+        "(format parquet, compression zstd)"
+    )
+    aside.replace(memory)
+
+
+_HASHES = """
+    select file, arg_max(sha256, ingested_at) as sha256, max(ingested_at) as ingested_at
+    from raw.files group by file"""
 
 _BAD_FILES = """
     with files as (select *, parse_filename(file) as file_name from raw.files)
@@ -91,11 +245,19 @@ _BAD_FILES = """
         [coalesce(bad.reason, 'unreadable')] as reasons,
         map([]::varchar[], []::varchar[]) as row_content,
         0::decimal(38, 4) as amount,
-        coalesce(bool_or(
-            good.file = bad.file
-            or (good.source = bad.source and good.dataset = bad.dataset and good.delivery_date > bad.delivery_date)
-        ), false) as released
+        case
+            when coalesce(bool_or(good.file = bad.file), false) then 'corrected_file'
+            when coalesce(bool_or(
+                good.source = bad.source and good.dataset = bad.dataset and good.delivery_date > bad.delivery_date
+            ), false) then 'later_good_file'
+        end as resolution,
+        left(md5(concat_ws('|', 'file', bad.file, bad.sha256, coalesce(bad.reason, 'unreadable'))), 12) as entry_id
     from files as bad
     left join files as good on good.status = 'read' and good.file_name = bad.file_name
     where bad.status = 'quarantined'
     group by all"""
+
+_NO_FILES = """
+    select
+        source, dataset, delivery_date, file, line_number, reasons, row_content, amount, resolution, entry_id
+    from clean.rejected_rows where false"""

@@ -1,7 +1,7 @@
 """One dataset from raw to clean, with everything that is said about it, in one transaction.
 
 What belongs here: the order of the steps. What does not: the steps (`conform.py`, `deduplicate.py`, `ledger.py`,
-`quarantine.py`, `drift.py`).
+`releases.py`, `quarantine.py`, `drift.py`).
 """
 
 from contextlib import suppress
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import duckdb
 
 from data_quality.contract import Contract
-from orchestration.cleaning import conform, deduplicate, drift, ledger, null_tokens, quarantine
+from orchestration.cleaning import conform, deduplicate, drift, ledger, null_tokens, quarantine, releases
 from orchestration.errors import is_machine_fault, machine_fault
 from orchestration.settings import Settings
 
@@ -32,18 +32,21 @@ def clean_table(con: duckdb.DuckDBPyConnection, settings: Settings, contract: Co
     Either all of it changes or none: a run that is killed leaves the tables of the run before.
 
     Raises:
-        UserError: `null_tokens.csv` is missing or wrong, or disk or memory does not suffice.
+        UserError: `null_tokens.csv` is missing or wrong, a decision cannot be read, or disk or memory does not suffice.
     """
     tokens = null_tokens.load(settings.policy_dir)
+    decided = releases.read_decisions(settings)
     con.execute("begin")
     try:
         conform.conform(con, contract, tokens, settings.timezone)
+        releases.apply(con, contract, tokens, settings.timezone, decided)
         deduplicate.settle(con)
         deduplicate.load(con, contract)
         counts = ledger.record(con, contract)
         quarantine.record(con, contract)
         drift.record(con, contract)
         con.execute("drop table temp.contested_rows")
+        con.execute("drop table temp.released_rows")
         con.execute("drop table temp.conformed_rows")
         con.execute("drop table temp.conformed_files")
         con.execute("commit")

@@ -200,6 +200,19 @@ def release_from_quarantine(settings: Settings, source: Path) -> None:
     target.unlink(missing_ok=True)
 
 
+def forget_file(settings: Settings, source: str, dataset: str, delivery_date: date, file: str) -> None:
+    """Forget that a file was seen, so that the next run reads it; its stored rows stay until then.
+
+    Raises:
+        WarehouseBusyError: a run is taking deliveries in.
+    """
+    with writing_alone(settings):
+        folder = partition_dir(settings, source, dataset, delivery_date)
+        manifest = read_manifest(folder)
+        if manifest.files.pop(file, None) is not None:
+            write_manifest(folder, manifest)
+
+
 def unplaced_dir(settings: Settings) -> Path:
     """Where files are remembered that belong to no dataset and delivery date."""
     return settings.raw_dir / _UNPLACED

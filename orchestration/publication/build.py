@@ -70,7 +70,7 @@ _ALWAYS = (
         "quarantine",
         "Rows and files that broke their contract, with the reasons; their content is not published. "
         "One row per bad row or file.",
-        without=("row_content",),
+        without=("row_content", "file_sha256"),
     ),
     PublishedTable("quality", "check_results", "What the gates found. One row per check and run."),
     PublishedTable(

@@ -62,7 +62,8 @@ from (values
 create table quality.quarantine as
 select 'pos' as source, 'members' as dataset, date '2026-06-29' as delivery_date, 'pos/2026-06-29/members.csv' as file,
        3::bigint as line_number, 'row' as level, ['missing_value:member_id'] as reasons,
-       map {'phone': '13912345678'} as row_content, 0::decimal(38, 4) as amount, 'open' as status;
+       map {'phone': '13912345678'} as row_content, 0::decimal(38, 4) as amount, 'open' as status,
+       null::varchar as resolution, 'abc123abc123' as entry_id, 'ab12' as file_sha256, true as counted;
 
 create table marts.customer_360 as
 select * from (values
