@@ -1,7 +1,9 @@
 """The whole way on real data: every row accounted for, every sum reconciled, homonyms kept apart."""
 
 from decimal import Decimal
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.pipeline import real_deliveries
@@ -18,11 +20,49 @@ BALANCE = """
 """
 
 
-def test_online_retail_is_accounted_for_to_the_last_line_and_penny(tmp_path, refresh, published):
-    landing, warehouse = tmp_path / "landing", tmp_path / "warehouse"
-    real_deliveries.online_retail(landing)
-    refresh(landing, warehouse)
-    bi = published(warehouse)
+@pytest.fixture(scope="module")
+def online_retail(tmp_path_factory: pytest.TempPathFactory, refresh) -> Path:
+    """The warehouse of a year of real invoices."""
+    folder = tmp_path_factory.mktemp("online_retail")
+    real_deliveries.online_retail(folder / "landing")
+    refresh(folder / "landing", folder / "warehouse")
+    return folder / "warehouse"
+
+
+def test_recency_frequency_and_money_are_those_that_pandas_counts(online_retail, published):
+    lines = pd.read_parquet(real_deliveries.REAL_DATA / "sales" / "online_retail_2010_2011.parquet")
+    lines = lines[lines["CustomerID"].notna()]
+    # In hundredths of a penny, because a float would round; a price has at most three decimals.
+    lines["net"] = (lines["UnitPrice"] * 10_000).round().astype("int64") * lines["Quantity"]
+    lines["customer"] = lines["CustomerID"].astype(float).astype(int).astype(str)
+    invoices = lines.groupby(["customer", "InvoiceNo"], as_index=False).agg(
+        net=("net", "sum"), at=("InvoiceDate", "max")
+    )
+    purchases = invoices[invoices["net"] > 0].groupby("customer").agg(frequency=("net", "size"), last=("at", "max"))
+    expected = lines.groupby("customer").agg(monetary=("net", "sum")).join(purchases)
+    as_of = pd.Timestamp("2011-12-10")
+    expected["recency"] = (as_of - expected["last"].dt.normalize()).dt.days
+
+    ours = pd.DataFrame(
+        published(online_retail).rows(
+            """
+            select xref.record_key, rfm.recency_days, rfm.frequency, cast(rfm.monetary * 10000 as bigint)
+            from marts.customer_rfm as rfm
+            join identity.customer_xref as xref using (customer_id)
+            where xref.source = 'ecommerce.customers'
+            """
+        ),
+        columns=["customer", "recency", "frequency", "monetary"],
+    ).set_index("customer")
+    assert len(expected) == len(ours) == 4_372
+    both = expected.join(ours, rsuffix="_ours")
+    assert (both["monetary"] == both["monetary_ours"]).all()
+    assert (both["frequency"].fillna(0) == both["frequency_ours"]).all()
+    assert (both["recency"].fillna(-1) == both["recency_ours"].fillna(-1)).all()
+
+
+def test_online_retail_is_accounted_for_to_the_last_line_and_penny(online_retail, published):
+    bi = published(online_retail)
     total = Decimal("9747747.9340")
 
     (balance,) = bi.rows(BALANCE)
