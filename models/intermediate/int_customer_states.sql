@@ -51,6 +51,7 @@ measured as (
         risks.loyalty_index,
         risks.churn_score,
         cast(customer_values.net_clv_365d as decimal(18, 4)) as net_clv,
+        customer_values.profit_365d,
         case
             when snapshots.total_purchases > 0
                 then cast(customer_values.net_clv_365d as decimal(18, 4)) - spend_cuts.clv_high

@@ -4,7 +4,8 @@ snapshots as (
     select
         customer_id,
         evaluated_on,
-        total_purchases
+        total_purchases,
+        window_spend
     from {{ ref('int_customer_snapshots') }}
 ),
 
@@ -41,6 +42,7 @@ joined as (
         snapshots.customer_id,
         snapshots.evaluated_on,
         snapshots.total_purchases,
+        cast(snapshots.window_spend as double) as window_spend,
         customer_values.frequency,
         customer_values.recency_days,
         customer_values.age_days,
@@ -91,7 +93,10 @@ contributions as (
     select
         *,
         (1 - return_share) * (1 - (1 - cast(gross_margin_share as double)) / (1 - discount_share))
-            as contribution_share
+            as contribution_share,
+        -- Net spend has lost its returns already.
+        window_spend * (1 - (1 - cast(gross_margin_share as double)) / (1 - discount_share)) - cost_365d
+            as profit_365d
     from joined
 ),
 
@@ -115,6 +120,7 @@ final as (
         round(return_share, 6) as return_share,
         round(contribution_share, 6) as contribution_share,
         cast(cost_365d as decimal(18, 4)) as cost_365d,
+        cast(profit_365d as decimal(18, 4)) as profit_365d,
         case
             when method is not null then method
             when total_purchases > 0 then 'not_valued'

@@ -9,6 +9,7 @@ combinations as (
         {%- endfor %}
         count(*) as customers,
         sum(window_spend) as window_spend,
+        sum(profit_365d) as profit,
         sum(total_spend) as total_spend
     from {{ ref('int_customer_states') }}
     group by
@@ -26,6 +27,7 @@ sizes as (
         {{ placement['column'] }} as tier,
         cast(sum(customers) as integer) as customers,
         cast(sum(window_spend) as decimal(38, 4)) as window_spend,
+        cast(sum(profit) as decimal(38, 4)) as profit,
         cast(sum(total_spend) as decimal(38, 4)) as total_spend
     from combinations
     group by

@@ -25,6 +25,7 @@ final as (
         customer_values.return_share,
         customer_values.contribution_share,
         customer_values.cost_365d,
+        customer_values.profit_365d,
         customer_values.value_method as method,
         customer_values.value_method_reason as method_reason,
         as_of.as_of_date as as_of

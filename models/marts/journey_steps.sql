@@ -1,3 +1,5 @@
+{#- Every count once over all channels and once by channel. -#}
+{%- set channels = ["'all'", 'channel'] %}
 with
 
 as_of as (
@@ -32,6 +34,7 @@ events as (
         events.occurred_at,
         coalesce(events.session_id, events.customer_id || '|' || cast(cast(events.occurred_at as date) as varchar(10)))
             as journey,
+        coalesce(events.channel, 'unknown') as channel,
         rules.position
     from {{ ref('fct_events') }} as events
     inner join rules on events.event_type = rules.value and rules.evidence = 'event'
@@ -42,6 +45,7 @@ journeys as (
     select
         journey,
         last_day(cast(min(occurred_at) as date)) as month_end,
+        min_by(channel, occurred_at) as channel,
         max(position) as furthest
     from events
     where journey is not null
@@ -49,14 +53,19 @@ journeys as (
 ),
 
 furthest_counts as (
+    {% for channel in channels -%}
     select
         month_end,
+        {{ channel }} as channel,
         furthest,
         count(*) as journeys
     from journeys
     group by
         month_end,
+        {{ channel }},
         furthest
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 -- A step of which no event was ever delivered is not measured.
@@ -70,6 +79,7 @@ complaints as (
         customer_id,
         opened_at,
         topic,
+        coalesce(channel, 'unknown') as channel,
         is_solved,
         last_day(opened_on) as month_end
     from {{ ref('fct_cases') }}
@@ -90,18 +100,32 @@ last_seen as (
     group by complaints.case_id
 ),
 
-complaint_counts as (
+placed_complaints as (
     select
         complaints.month_end,
-        coalesce(rules.position, last_seen.position, 0) as position,
-        count(*) as complaints,
-        sum(case when not complaints.is_solved then 1 else 0 end) as unsolved_complaints
+        complaints.channel,
+        complaints.is_solved,
+        coalesce(rules.position, last_seen.position, 0) as position
     from complaints
     left join rules on complaints.topic = rules.value and rules.evidence = 'topic'
     left join last_seen on complaints.case_id = last_seen.case_id
+),
+
+complaint_counts as (
+    {% for channel in channels -%}
+    select
+        month_end,
+        {{ channel }} as channel,
+        position,
+        count(*) as complaints,
+        sum(case when not is_solved then 1 else 0 end) as unsolved_complaints
+    from placed_complaints
     group by
-        complaints.month_end,
-        coalesce(rules.position, last_seen.position, 0)
+        month_end,
+        {{ channel }},
+        position
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 steps as (
@@ -128,14 +152,21 @@ last_told as (
 ),
 
 months as (
-    select month_end from furthest_counts
+    select
+        month_end,
+        channel
+    from furthest_counts
     union distinct
-    select month_end from complaint_counts
+    select
+        month_end,
+        channel
+    from complaint_counts
 ),
 
 reached as (
     select
         months.month_end,
+        months.channel,
         steps.position,
         steps.step,
         steps.label_zh,
@@ -153,10 +184,12 @@ reached as (
     left join furthest_counts
         on
             months.month_end = furthest_counts.month_end
+            and months.channel = furthest_counts.channel
             and steps.position <= furthest_counts.furthest
             and steps.is_event_step
     group by
         months.month_end,
+        months.channel,
         steps.position,
         steps.step,
         steps.label_zh,
@@ -167,6 +200,7 @@ reached as (
 final as (
     select
         reached.month_end,
+        reached.channel,
         cast(reached.position as integer) as position,
         reached.step,
         reached.label_zh,
@@ -177,7 +211,10 @@ final as (
         cast(coalesce(complaint_counts.unsolved_complaints, 0) as bigint) as unsolved_complaints
     from reached
     left join complaint_counts
-        on reached.month_end = complaint_counts.month_end and reached.position = complaint_counts.position
+        on
+            reached.month_end = complaint_counts.month_end
+            and reached.channel = complaint_counts.channel
+            and reached.position = complaint_counts.position
 )
 
 select * from final
