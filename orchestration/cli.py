@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from orchestration import export_cli, identity_cli, policy_cli, quarantine_cli, versions_cli
+from orchestration import export_cli, identity_cli, policy_cli, quarantine_cli, recovery_cli, versions_cli
 from orchestration.errors import UserError, machine_fault, machine_fault_behind
 from orchestration.settings import Settings
 
@@ -115,18 +115,24 @@ def refresh(
         return
     if plan.new_dates:
         out.print(f"New deliveries: {len(plan.new_dates)} ({plan.new_dates[0]} to {plan.new_dates[-1]})")
-    _run_refresh(settings, plan)
+    _run_job(settings, plan)
     _print_published(settings)
 
 
-def _run_refresh(settings: Settings, plan: "RefreshPlan") -> None:
-    """Run the job with a progress bar; leave with the documented status when a step fails."""
+def _rebuild(settings: Settings) -> None:
+    """Run the job that builds everything from raw, and print what came out."""
+    _run_job(settings, None)
+    _print_published(settings)
+
+
+def _run_job(settings: Settings, plan: "RefreshPlan | None") -> None:
+    """Refresh by a plan, or rebuild without one, with a progress bar; leave with the documented status on failure."""
     started = time.monotonic()
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err
     ) as bar:
         task = bar.add_task("Loading the pipeline", total=None)
-        from orchestration.jobs import RefreshFailedError, StepEnd, run_refresh
+        from orchestration.jobs import RefreshFailedError, StepEnd, run_rebuild, run_refresh
 
         def on_step(step: StepEnd, done: int, total: int) -> None:
             bar.update(task, description=step.step, completed=done, total=total)
@@ -135,13 +141,19 @@ def _run_refresh(settings: Settings, plan: "RefreshPlan") -> None:
                 err.print(f"{done:>4} of {total} {seconds:7.1f} s  {step.step}", highlight=False, markup=False)
 
         try:
-            run_refresh(settings, plan, on_step)
+            if plan is None:
+                run_rebuild(settings, on_step)
+            else:
+                run_refresh(settings, plan, on_step)
         except RefreshFailedError as failed:
             bar.stop()
             for step in failed.failures:
                 err.print(f"{step.step}: {step.reason}", style="red", highlight=False, markup=False, soft_wrap=True)
             err.print("The published file stayed as it was; `c360 status` shows it.")
             sys.exit(GATE_FAILED if failed.gate_failed else USER_FAULT if failed.user_error else 1)
+
+
+recovery_cli.register(app, _rebuild)
 
 
 @app.command()

@@ -83,7 +83,7 @@ def _explain(error: duckdb.IOException, settings: Settings) -> UserError:
     return UserError(
         f"The warehouse {settings.database} cannot be opened: {str(error).splitlines()[0]}. "
         "Check the path (C360_WAREHOUSE), its permissions and the free disk space. A damaged file may be deleted: "
-        "the next refresh builds it again from raw, and customer ids stay."
+        "c360 rebuild makes it again from raw, and customer ids stay."
     )
 
 

@@ -198,13 +198,31 @@ def run_refresh(settings: Settings, plan: RefreshPlan, on_step: Callable[[StepEn
         RefreshFailedError: a step failed.
         UserError: a policy table is wrong, or dbt cannot read the models.
     """
+    runs = [
+        (ingest_deliveries.name if run.only_raw else nightly_refresh.name, run.tags)
+        for run in refresh_runs(settings, plan)
+    ]
+    _run_all(settings, runs, on_step)
+
+
+def run_rebuild(settings: Settings, on_step: Callable[[StepEnd, int, int], None]) -> None:
+    """Run everything downstream of raw again, to a published version; as `run_refresh` otherwise.
+
+    Raises:
+        RefreshFailedError: a step failed.
+        UserError: a policy table is wrong, or dbt cannot read the models.
+    """
+    _run_all(settings, [(rebuild_all.name, {})], on_step)
+
+
+def _run_all(
+    settings: Settings, wanted: list[tuple[str, dict[str, str]]], on_step: Callable[[StepEnd, int, int], None]
+) -> None:
+    """Run jobs by name with their tags, one after another, until one fails."""
     prepare_manifest(settings)
     from orchestration.definitions import defs  # imports this module
 
-    runs = [
-        (defs.resolve_job_def(ingest_deliveries.name if run.only_raw else nightly_refresh.name), run)
-        for run in refresh_runs(settings, plan)
-    ]
+    runs = [(defs.resolve_job_def(name), tags) for name, tags in wanted]
     total = sum(len(job.nodes) for job, _ in runs)
     ended: list[StepEnd] = []
 
@@ -220,8 +238,8 @@ def run_refresh(settings: Settings, plan: RefreshPlan, on_step: Callable[[StepEn
         redirect_stdout(dbt_log),
     ):
         close_dead_runs(instance)
-        for job, run in runs:
-            _run(job, instance, {**run.tags, PROCESS_TAG: str(os.getpid())}, listen)
+        for job, tags in runs:
+            _run(job, instance, {**tags, PROCESS_TAG: str(os.getpid())}, listen)
             failures = [step for step in ended if not step.succeeded]
             if failures:
                 raise RefreshFailedError(failures)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.publication.diff import content_checksums
+
 SEEDS = Path(__file__).parents[2] / "seeds"
 EXTRACTS = SEEDS / "extracts"
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -53,6 +55,21 @@ def test_one_customer_is_shown_with_profile_tags_and_timeline_and_nothing_unmask
     times = [moment["happened_at"] for moment in view["timeline"]]
     assert times == sorted(times, reverse=True)
     assert {"spend_tier", "lifecycle_stage"} <= {segment["scheme"] for segment in view["segments"]}
+
+
+def test_a_backup_restored_elsewhere_is_the_same_warehouse(sample, tmp_path, c360, refresh):
+    taken = c360("backup", tmp_path / "backup", "--warehouse", sample / "warehouse", "--json")
+    assert taken.returncode == 0, taken.stderr
+    seal = json.loads(taken.stdout)["sha256"]
+    done = c360("restore", tmp_path / "backup", "--expect", seal, "--warehouse", tmp_path / "restored")
+    assert done.returncode == 0, done.stderr
+    first, second = (
+        content_checksums(warehouse / "serving" / "current" / "c360.duckdb")
+        for warehouse in (sample / "warehouse", tmp_path / "restored")
+    )
+    assert len(first) > 30
+    assert first == second
+    assert "Nothing new" in refresh(sample / "landing", tmp_path / "restored").stdout
 
 
 def test_what_a_night_could_know_rebuilt_elsewhere_is_what_it_published(sample, tmp_path, refresh, published):
