@@ -1,6 +1,6 @@
 """The gates in Dagster: one suite, one multi-asset check; blocking where its severity is error."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -8,7 +8,8 @@ import dagster as dg
 from data_quality.results import CheckResult
 from data_quality.suite import Expectation, Suite, load_suites
 from orchestration.as_of import business_day
-from orchestration.gates.gate import check_stage
+from orchestration.gates.conservation import HopSummary
+from orchestration.gates.gate import check_stage, hop_summaries
 from orchestration.resources import Warehouse
 
 STAGES = ("raw", "clean", "identity", "marts")
@@ -29,8 +30,11 @@ def check_specs(suite: Suite) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def check_outcome(suite: Suite, result: CheckResult) -> dg.AssetCheckResult:
-    """What the UI shows of one result: counts, masked keys, the reason and who is asked."""
+def check_outcome(suite: Suite, result: CheckResult, balances: Sequence[HopSummary] = ()) -> dg.AssetCheckResult:
+    """What the UI shows of one result: counts, masked keys, the reason and who is asked.
+
+    `balances` are shown with the checks on what is conserved.
+    """
     metadata: dict[str, Any] = {
         "table": result.table,
         "rows_failing": result.unexpected_rows,
@@ -41,6 +45,8 @@ def check_outcome(suite: Suite, result: CheckResult) -> dg.AssetCheckResult:
     }
     if result.examples:
         metadata["examples_masked"] = dg.MetadataValue.md("\n".join(f"- `{e}`" for e in result.examples))
+    if result.table == "quality.conservation":
+        metadata["balances"] = dg.MetadataValue.md(balances_table(balances))
     return dg.AssetCheckResult(
         asset_key=dg.AssetKey(suite.asset),
         check_name=result.check,
@@ -49,6 +55,12 @@ def check_outcome(suite: Suite, result: CheckResult) -> dg.AssetCheckResult:
         description=None if result.passed else f"{result.table}: {result.observed}. {result.why}",
         metadata=metadata,
     )
+
+
+def balances_table(balances: Iterable[HopSummary]) -> str:
+    """The hops as a table in Markdown: how many balances were counted, and how many do not balance."""
+    rows = [f"| {b.hop} | {b.balances} | {b.unbalanced} |" for b in balances]
+    return "\n".join(["| hop | balances | not balanced |", "| --- | ---: | ---: |", *rows])
 
 
 def _description(expectation: Expectation) -> str:
@@ -61,8 +73,10 @@ def _gate(suite: Suite) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(name=f"{suite.stage}_gate", specs=check_specs(suite), description=suite.description)
     def gate(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
         settings = warehouse.settings
-        for result in check_stage(settings, suite, context.run.run_id, as_of=business_day(settings)):
-            yield check_outcome(suite, result)
+        results = check_stage(settings, suite, context.run.run_id, as_of=business_day(settings))
+        balances = hop_summaries(settings)
+        for result in results:
+            yield check_outcome(suite, result, balances)
 
     return gate
 

@@ -1,17 +1,19 @@
 """One gate: run a stage's suite on the working database and keep what it found.
 
-What belongs here: opening the database for a suite and storing the results. What does not: what is expected
-(`data_quality/suites`), and how Dagster shows it (`checks.py`).
+What belongs here: opening the database for a suite, counting what it looks at (`conservation.py`), and storing the
+results. What does not: what is expected (`data_quality/suites`), and how Dagster shows it (`checks.py`).
 """
 
 from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from data_quality.contract import load_contracts
 from data_quality.gx_runner import run_suite
 from data_quality.results import CheckResult
 from data_quality.suite import Suite
 from orchestration import database
+from orchestration.gates.conservation import HopSummary, balance_deliveries, balance_marts, summarise
 from orchestration.gates.store import append_results
 from orchestration.settings import Settings
 
@@ -33,14 +35,29 @@ def check_stage(
     Returns:
         One result per expectation, in the order of the suite.
     """
-    with database.connect(settings):
-        # Waits for nothing, but reports a warehouse that another process holds in words a person can act on.
-        pass
+    # Waits for nothing, but reports a warehouse that another process holds in words a person can act on.
+    with database.connect(settings) as connection:
+        contracts = load_contracts(settings.contracts_dir).values()
+        if suite.stage == "clean":
+            balance_deliveries(connection, contracts, as_of)
+        elif suite.stage == "marts":
+            balance_marts(connection, contracts, as_of, published=published_file(settings))
     results = run_suite(file or settings.database, suite, engine_config(settings), as_of=as_of)
     checked_at = datetime.now(ZoneInfo(settings.timezone)).replace(tzinfo=None)
     with database.connect(settings) as connection:
         append_results(connection, run_id=run_id, stage=suite.stage, checked_at=checked_at, results=results)
     return results
+
+
+def hop_summaries(settings: Settings) -> list[HopSummary]:
+    """What conservation has counted so far, hop by hop; none before the first hop was counted."""
+    with database.connect(settings, read_only=True) as connection:
+        return summarise(connection)
+
+
+def published_file(settings: Settings) -> Path:
+    """The file that readers see now; it may not exist yet."""
+    return settings.serving_dir / "current" / "c360.duckdb"
 
 
 def engine_config(settings: Settings) -> dict[str, str | int]:

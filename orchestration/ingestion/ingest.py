@@ -37,6 +37,7 @@ from orchestration.ingestion.raw_store import (
     unplaced_dir,
     write_manifest,
     writing_alone,
+    written_amount_sql,
 )
 from orchestration.ingestion.readers import ROW_GROUP_ROWS, Job, Reading, read_file
 from orchestration.settings import Settings
@@ -331,6 +332,7 @@ def _take_in(
         with file.path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         reading = read_file(Job(con, file, contract, limits, scratch, part))
+        amount = _written_amount(con, contract, part)
     except UnreadableFileError as error:
         return _faulty_entry(settings, file, error.problem, error.rows, fingerprint, digest)
     except (OSError, duckdb.Error) as error:
@@ -343,10 +345,21 @@ def _take_in(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     release_from_quarantine(settings, file.path)
-    return _read_entry(file, reading, fingerprint, digest)
+    return _read_entry(file, reading, amount, fingerprint, digest)
 
 
-def _read_entry(file: LandingFile, reading: Reading, fingerprint: str, digest: str | None) -> FileEntry:
+def _written_amount(con: duckdb.DuckDBPyConnection, contract: Contract, part: Path) -> str | None:
+    """The amounts of a file as it was read, so that conservation starts at the file and not behind it."""
+    total = written_amount_sql(contract)
+    if total is None:
+        return None
+    found = con.execute(f"select {total} from read_parquet({literal(str(part))})").fetchone()
+    return str(found[0]) if found and found[0] is not None else "0"
+
+
+def _read_entry(
+    file: LandingFile, reading: Reading, amount: str | None, fingerprint: str, digest: str | None
+) -> FileEntry:
     return FileEntry(
         file=file.relative,
         bytes=file.size,
@@ -364,6 +377,7 @@ def _read_entry(file: LandingFile, reading: Reading, fingerprint: str, digest: s
         columns_mapped=reading.mapping.mapped,
         contract=fingerprint,
         ingested_at=_now(),
+        amount=amount,
     )
 
 

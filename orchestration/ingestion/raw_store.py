@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ class FileEntry:
     source: str | None = None
     dataset: str | None = None
     delivery_date: str | None = None
+    amount: str | None = None  # as `written_amount_sql` sums it; None where the dataset has none, or nobody counted it
 
 
 @dataclass
@@ -92,6 +94,21 @@ def read_manifest(folder: Path) -> Manifest:
             "files from the landing zone again."
         ) from error
     return Manifest({entry.file: entry for entry in entries})
+
+
+def written_amount_sql(contract: Contract) -> str | None:
+    """SQL of the sum of a dataset's amounts as raw holds them; None for a dataset without amounts.
+
+    Raw judges no value, so this reads only digits, point and minus, and gives no business figure: it says whether the
+    amounts that were taken in are still there.
+    """
+    if contract.amount is None:
+        return None
+    text = identifier(contract.amount)
+    return (
+        f"sum(coalesce(try_cast({text} as decimal(18, 4)), "
+        f"try_cast(regexp_replace({text}, '[^0-9.-]', '', 'g') as decimal(18, 4)), 0))::decimal(38, 4)"
+    )
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -246,6 +263,7 @@ _FILES_SCHEMA = pa.schema(
         ("columns_missing", pa.list_(pa.string())),
         ("columns_mapped", pa.map_(pa.string(), pa.string())),
         ("ingested_at", pa.timestamp("us")),
+        ("amount", pa.decimal128(38, 4)),
     ]
 )
 
@@ -271,6 +289,7 @@ def refresh_raw_views(con: duckdb.DuckDBPyConnection, settings: Settings) -> int
                 "delivery_date": date.fromisoformat(day) if day else None,
                 "columns_mapped": list(entry.columns_mapped.items()),
                 "ingested_at": datetime.fromisoformat(entry.ingested_at),
+                "amount": Decimal(entry.amount) if entry.amount is not None else None,
             }
             rows.append({name: row[name] for name in _FILES_SCHEMA.names})
     table = pa.Table.from_pylist(rows, schema=_FILES_SCHEMA)

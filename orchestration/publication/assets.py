@@ -11,7 +11,8 @@ from data_quality.suite import Suite, load_suites
 from orchestration.as_of import business_day
 from orchestration.cleaning.assets import assets as cleaning
 from orchestration.fingerprint import input_fingerprint
-from orchestration.gates.checks import check_outcome, check_specs
+from orchestration.gates.checks import balances_table, check_outcome, check_specs
+from orchestration.gates.gate import hop_summaries
 from orchestration.identity.assets import assets as identity
 from orchestration.publication.publish import AUDIT, publish
 from orchestration.resources import Warehouse, tag_run
@@ -78,6 +79,7 @@ def published_version(
             "bytes": manifest.bytes,
             "sha256": manifest.sha256,
             "rows": dg.MetadataValue.json(manifest.rows),
+            "conservation": dg.MetadataValue.md(balances_table(hop_summaries(settings))),
             "seconds": round(time.perf_counter() - started, 2),
         },
         check_results=outcomes,

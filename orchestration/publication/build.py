@@ -75,8 +75,9 @@ _ALWAYS = (
     PublishedTable("quality", "check_results", "What the gates found. One row per check and run."),
     PublishedTable(
         "quality",
-        "revenue_reconciliation",
-        "Amounts on both sides of each step of the warehouse. One row per measure.",
+        "conservation",
+        "Rows and amounts on both sides of each hop from file to customer. "
+        "One row per hop, dataset, delivery and measure.",
         required=False,
     ),
 )

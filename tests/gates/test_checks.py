@@ -48,7 +48,7 @@ def test_what_depends_on_a_sound_stage_runs():
 
 @pytest.mark.usefixtures("in_small_warehouse")
 def test_a_failed_blocking_check_stops_what_depends_on_the_stage(change):
-    change("update raw.files set status = 'pending'")
+    change("update raw.files set status = 'pending' where dataset = 'members'")
     ended = run_raw_gate()
     assert not ended.success
     assert {e.asset_key for e in ended.get_asset_materialization_events()} == {dg.AssetKey(["raw", "files"])}
@@ -62,7 +62,7 @@ def test_a_failed_blocking_check_stops_what_depends_on_the_stage(change):
 
 @pytest.mark.usefixtures("in_small_warehouse")
 def test_a_failed_warning_stops_nothing(change):
-    change("update raw.files set status = 'quarantined', reason = 'truncated_archive'")
+    change("update raw.files set status = 'quarantined', reason = 'truncated_archive' where dataset = 'members'")
     ended = run_raw_gate()
     assert ended.success
     (evaluation,) = [e for e in ended.get_asset_check_evaluations() if not e.passed]

@@ -1,24 +1,49 @@
 -- Two customers from one member, one account, one case and one guest order: every table that gates and publication read.
 create schema if not exists raw; create schema if not exists clean; create schema if not exists identity;
-create schema if not exists marts; create schema if not exists quality;
+create schema if not exists marts; create schema if not exists quality; create schema if not exists staging;
 
 create table raw.files as
-select 'pos' as source, 'members' as dataset, date '2026-06-29' as delivery_date, 'pos/2026-06-29/members.csv' as file,
-       'ab12' as sha256, 100 as bytes, 'csv' as format, 'utf-8' as encoding, 1 as rows, 'read' as status,
-       null::varchar as reason, null::varchar as message, timestamp '2026-06-30 02:00:00' as ingested_at;
+select source, dataset, date '2026-06-29' as delivery_date, source || '/2026-06-29/' || dataset || '.csv' as file,
+       'ab12' as sha256, 100 as bytes, 'csv' as format, 'utf-8' as encoding, rows, 'read' as status,
+       null::varchar as reason, null::varchar as message, timestamp '2026-06-30 02:00:00' as ingested_at, amount
+from (values
+    ('pos', 'members', 2, null::decimal(38, 4)), ('pos', 'sales', 1, 100), ('ecommerce', 'customers', 1, null),
+    ('ecommerce', 'orders', 1, 50), ('call_center', 'cases', 1, null)
+) as f(source, dataset, rows, amount);
 
-create table clean.pos_members as select 'M1' as record_key, 'M1' as member_id, '13812345678' as phone;
+create table raw.pos_members as
+select * from (values ('M1', date '2026-06-29'), (null, date '2026-06-29')) as r(member_id, _delivery_date);
+create table raw.pos_sales as select 'T1' as ticket_id, '¥100.00' as amount, date '2026-06-29' as _delivery_date;
+create table raw.ecommerce_customers as select 'A1' as account_id, date '2026-06-29' as _delivery_date;
+create table raw.ecommerce_orders as select 'O1' as order_id, '50' as amount, date '2026-06-29' as _delivery_date;
+create table raw.ecommerce_events (event_id varchar, _delivery_date date);
+create table raw.call_center_cases as select 'C1' as case_id, date '2026-06-29' as _delivery_date;
+create table raw.call_center_surveys (survey_id varchar, _delivery_date date);
+create table raw.call_center_outreach (contact_id varchar, _delivery_date date);
+
+create table clean.pos_members as
+select 'M1' as record_key, 'M1' as member_id, '13812345678' as phone, date '2026-06-29' as _delivery_date;
 create table clean.pos_sales as
 select 'T1|1' as record_key, 'T1' as ticket_id, 1::bigint as line_no, 'M1' as member_id,
-       timestamp '2026-06-28 10:00:00' as sold_at, 100.00::decimal(18, 4) as amount;
-create table clean.ecommerce_customers as select 'A1' as record_key, 'A1' as account_id;
+       timestamp '2026-06-28 10:00:00' as sold_at, 100.00::decimal(18, 4) as amount, date '2026-06-29' as _delivery_date;
+create table clean.ecommerce_customers as select 'A1' as record_key, 'A1' as account_id, date '2026-06-29' as _delivery_date;
 create table clean.ecommerce_orders as
 select 'O1|1' as record_key, 'O1' as order_id, 1::bigint as line_no, null::varchar as account_id,
-       timestamp '2026-06-29 10:00:00' as ordered_at, 50.00::decimal(18, 4) as amount;
-create table clean.ecommerce_events (event_id varchar, occurred_at timestamp);
-create table clean.call_center_cases as select 'C1' as record_key, 'C1' as case_id, timestamp '2026-06-29 11:00:00' as opened_at;
-create table clean.call_center_surveys (survey_id varchar, responded_at timestamp);
-create table clean.call_center_outreach (contact_id varchar, sent_at timestamp);
+       timestamp '2026-06-29 10:00:00' as ordered_at, 50.00::decimal(18, 4) as amount, date '2026-06-29' as _delivery_date;
+create table clean.ecommerce_events (event_id varchar, occurred_at timestamp, _delivery_date date);
+create table clean.call_center_cases as
+select 'C1' as record_key, 'C1' as case_id, timestamp '2026-06-29 11:00:00' as opened_at, date '2026-06-29' as _delivery_date;
+create table clean.call_center_surveys (survey_id varchar, responded_at timestamp, _delivery_date date);
+create table clean.call_center_outreach (contact_id varchar, sent_at timestamp, _delivery_date date);
+
+create view staging.stg_pos__members as select *, _delivery_date as delivered_on from clean.pos_members;
+create view staging.stg_pos__sales as select *, _delivery_date as delivered_on from clean.pos_sales;
+create view staging.stg_ecommerce__customers as select *, _delivery_date as delivered_on from clean.ecommerce_customers;
+create view staging.stg_ecommerce__orders as select *, _delivery_date as delivered_on from clean.ecommerce_orders;
+create view staging.stg_ecommerce__events as select *, _delivery_date as delivered_on from clean.ecommerce_events;
+create view staging.stg_call_center__cases as select *, _delivery_date as delivered_on from clean.call_center_cases;
+create view staging.stg_call_center__surveys as select *, _delivery_date as delivered_on from clean.call_center_surveys;
+create view staging.stg_call_center__outreach as select *, _delivery_date as delivered_on from clean.call_center_outreach;
 
 create table identity.customer_xref as
 select * from (values
@@ -67,16 +92,16 @@ select 'pos' as source, 'members' as dataset, date '2026-06-29' as delivery_date
 
 create table marts.customer_360 as
 select * from (values
-    ('c2', '李*', '李女士', '010****5678', 0.00::decimal(18, 2), date '2026-06-30'),
-    ('c1', '张*', '张先生', '138****5678', 100.00, date '2026-06-30')
-) as c(customer_id, display_name, salutation, masked_phone, net_revenue, as_of);
+    ('c2', '李*', '李女士', '010****5678', 0, 0.00::decimal(18, 2), 0.00::decimal(18, 2), 0, date '2026-06-30'),
+    ('c1', '张*', '张先生', '138****5678', 1, 100.00, 100.00, 1, date '2026-06-30')
+) as c(customer_id, display_name, salutation, masked_phone, orders, gross_revenue, net_revenue, cases, as_of);
 comment on table marts.customer_360 is 'One row per customer.';
 comment on column marts.customer_360.net_revenue is 'Yuan, after refunds.';
 create table marts.fct_sales as
-select * from (values
-    ('pos|T1|1', 'pos', 'c1', timestamp '2026-06-28 10:00:00', 'store', 100.00::decimal(18, 4)),
-    ('ecommerce|O1|1', 'ecommerce', null, timestamp '2026-06-29 10:00:00', 'web', 50.00)
-) as f(sale_line_id, source, customer_id, purchased_at, channel, amount);
+select *, amount as gross_amount, amount as net_amount from (values
+    ('pos|T1|1', 'pos|T1', 'pos', 'c1', timestamp '2026-06-28 10:00:00', 'store', 100.00::decimal(18, 4)),
+    ('ecommerce|O1|1', 'ecommerce|O1', 'ecommerce', null, timestamp '2026-06-29 10:00:00', 'web', 50.00)
+) as f(sale_line_id, order_key, source, customer_id, purchased_at, channel, amount);
 create table marts.fct_cases as select 'C1' as case_id, 'c1' as customer_id, timestamp '2026-06-29 11:00:00' as opened_at;
 create table marts.fct_surveys (survey_id varchar, customer_id varchar, topic varchar);
 create table marts.fct_outreach (contact_id varchar, customer_id varchar);

@@ -9,6 +9,7 @@ import pytest
 
 from orchestration.database import connect_file
 from orchestration.errors import UserError
+from orchestration.publication import publish
 from orchestration.publication.manifest import sha256_of
 from orchestration.publication.versions import current_version, list_versions
 
@@ -66,8 +67,8 @@ def test_descriptions_of_tables_and_columns_travel_with_the_file(publish_now):
 
 def test_a_failed_blocking_check_leaves_current_untouched(settings, publish_now, gates):
     first = publish_now()
-    gates(settings, failed="every_delivery_balances_in_rows", minute=1)
-    with pytest.raises(UserError, match=r"every_delivery_balances_in_rows on quality\.deliveries") as refused:
+    gates(settings, failed="every_delivery_balances", minute=1)
+    with pytest.raises(UserError, match=r"every_delivery_balances on quality\.conservation") as refused:
         publish_now()
     assert first.id in str(refused.value)
     assert current_version(settings) == first
@@ -80,7 +81,7 @@ def test_a_failed_warning_does_not_keep_a_version_back(settings, publish_now, ga
 
 
 def test_a_check_that_passes_again_lets_the_next_version_out(settings, publish_now, gates):
-    gates(settings, failed="every_delivery_balances_in_rows", minute=1)
+    gates(settings, failed="every_delivery_balances", minute=1)
     with pytest.raises(UserError):
         publish_now()
     gates(settings, minute=2)
@@ -205,3 +206,23 @@ def test_a_full_disk_is_told_and_the_published_file_stays(settings, publish_now,
     assert f"Readers still see version {first.id}" in ended.stdout
     assert current_version(settings) == first
     assert [p.name for p in (settings.serving_dir / "versions").iterdir()] == [first.id]
+
+
+def test_what_is_lost_while_the_file_is_built_stops_publication(settings, publish_now, monkeypatch: pytest.MonkeyPatch):
+    build = publish.build_file
+
+    def losing_a_sale(connection, path, tables):
+        rows = build(connection, path, tables)
+        connection.execute(f"attach '{path}' as spoilt (read_write)")
+        connection.execute("delete from spoilt.marts.fct_sales where source = 'pos'")
+        connection.execute("insert into spoilt.marts.fct_sales select * from spoilt.marts.fct_sales")
+        connection.execute("detach spoilt")
+        return rows
+
+    monkeypatch.setattr(publish, "build_file", losing_a_sale)
+    with pytest.raises(
+        RuntimeError, match="marts_to_published: pos/sales: keys 1 expected, 0 found, 1 lost"
+    ) as refused:
+        publish_now()
+    assert "marts.fct_sales: amount 150 expected, 100 found, 50 lost" in str(refused.value)
+    assert not (settings.serving_dir / "current").exists()

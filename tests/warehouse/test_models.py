@@ -269,8 +269,6 @@ def test_sales_nobody_can_be_linked_to_are_counted(built: World) -> None:
     assert built.query("select order_id, net_amount from marts.fct_sales where customer_id is null") == [
         ("T3", Decimal(77))
     ]
-    assert built.query("select measure from quality.revenue_reconciliation where difference <> 0") == []
-    assert built.query("select count(*) from quality.revenue_reconciliation") == [(3,)]
 
 
 def test_tickets_and_orders_without_an_account_find_their_customer(built: World) -> None:
