@@ -127,7 +127,8 @@ def balance_deliveries(con: duckdb.DuckDBPyConnection, contracts: Iterable[Contr
 
     file ► raw compares what was counted when the file was read with the raw store as it is. raw ► clean compares
     received with loaded + superseded + repeated + quarantined: loaded is counted in the clean table, quarantined
-    in the quarantine (what a person released is loaded). A file that could not be read is received and quarantined with the rows that could be counted.
+    in the quarantine (what a person released is loaded). A file that could not be read is received and
+    quarantined with the rows that could be counted.
     """
     _replace(con, FILE_TO_RAW, [_file_to_raw(c) for c in contracts], as_of)
     _replace(con, RAW_TO_CLEAN, [_raw_to_clean(c) for c in contracts], as_of)
