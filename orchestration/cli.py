@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from orchestration import export_cli, identity_cli, policy_cli, quarantine_cli, recovery_cli, versions_cli
+from orchestration import alerts_cli, export_cli, identity_cli, policy_cli, quarantine_cli, recovery_cli, versions_cli
 from orchestration.errors import UserError, machine_fault, machine_fault_behind
 from orchestration.settings import Settings
 
@@ -33,6 +33,7 @@ USER_FAULT = 2
 app = typer.Typer(
     help="Customer 360: from raw extracts to a gated BI file.", no_args_is_help=True, pretty_exceptions_enable=False
 )
+alerts_cli.register(app)
 identity_cli.register(app)
 policy_cli.register(app)
 export_cli.register(app)
@@ -111,6 +112,7 @@ def refresh(
         )
         return
     if plan.nothing_new and plan.published:
+        alerts_cli.tell(settings)
         out.print(f"Nothing new since version {plan.published.id}; nothing was changed.", highlight=False)
         return
     if plan.new_dates:
@@ -150,7 +152,9 @@ def _run_job(settings: Settings, plan: "RefreshPlan | None") -> None:
             for step in failed.failures:
                 err.print(f"{step.step}: {step.reason}", style="red", highlight=False, markup=False, soft_wrap=True)
             err.print("The published file stayed as it was; `c360 status` shows it.")
+            alerts_cli.tell(settings, [step.step for step in failed.failures])
             sys.exit(GATE_FAILED if failed.gate_failed else USER_FAULT if failed.user_error else 1)
+    alerts_cli.tell(settings, failed_steps=[])
 
 
 recovery_cli.register(app, _rebuild)

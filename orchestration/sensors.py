@@ -1,10 +1,12 @@
-"""What starts a refresh besides the clock: a delivery that arrives late or is corrected by day."""
+"""What starts a refresh besides the clock (a delivery by day), and what tells when something is wrong."""
 
 import hashlib
 from collections.abc import Sequence
 
 import dagster as dg
 
+from orchestration.alerts.alerts import notify
+from orchestration.errors import UserError
 from orchestration.ingestion.discovery import LandingFile, discover
 from orchestration.ingestion.ingest import has_new_unplaced_files, new_delivery_dates
 from orchestration.jobs import close_dead_runs, nightly_refresh
@@ -13,6 +15,8 @@ from orchestration.settings import Settings
 
 # A delivery is taken once its files have stood still for this long: sources copy files slowly.
 _SETTLE_SECONDS = 120
+# Often enough for a person, seldom enough to cost nothing.
+_LOOK_SECONDS = 300
 _SEEN, _REQUESTED = "seen", "requested"
 
 
@@ -46,4 +50,37 @@ def new_delivery(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     return dg.SensorResult(run_requests=refresh_requests(settings, run_key=state), cursor=f"{state} {_REQUESTED}")
 
 
-sensors = [new_delivery]
+@dg.sensor(
+    minimum_interval_seconds=_LOOK_SECONDS,
+    default_status=(
+        dg.DefaultSensorStatus.RUNNING if Settings().environment == "production" else dg.DefaultSensorStatus.STOPPED
+    ),
+    description="Tells of failed gates and runs, late deliveries, red KPIs and changed ids (seeds/policy/alerts.csv).",
+)
+def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Tell each cause once, and once more when it is over."""
+    try:
+        told = notify(Settings(), _failed_steps(context.instance))
+    except UserError as error:
+        return dg.SkipReason(f"Alerts could not be looked at: {error}")
+    for failure in told.failures:
+        context.log.warning(failure)
+    return dg.SkipReason("; ".join(message.headline for message in told.messages) or "Nothing new to tell.")
+
+
+def _failed_steps(instance: dg.DagsterInstance) -> list[str] | None:
+    """The steps in which the last run that ended failed; None where none has ended."""
+    ended = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
+    for record in instance.get_run_records(ended, limit=1):
+        if record.dagster_run.status == dg.DagsterRunStatus.SUCCESS:
+            return []
+        steps = [
+            s.step_key
+            for s in instance.get_run_step_stats(record.dagster_run.run_id)
+            if s.status and s.status.value == "FAILURE"
+        ]
+        return steps or [record.dagster_run.job_name]
+    return None
+
+
+sensors = [new_delivery, alerts]

@@ -8,10 +8,12 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+# Set for the dbt that a run starts, which ends with that process (`warehouse/ends_with_its_run.py`).
+RUN_PROCESS = "C360_RUN_PROCESS"
 SOURCES = ("pos", "ecommerce", "call_center")
 
 
@@ -43,6 +45,21 @@ class Settings(BaseSettings):
     environment: Literal["development", "production"] = Field(
         default="development", description="In `production` the nightly schedule starts switched on."
     )
+
+    alert_webhook_url: SecretStr | None = Field(default=None, description="Where alerts are posted as JSON.")
+    alert_webhook_style: Literal["plain", "wecom", "feishu"] = Field(
+        default="plain", description="Form of that JSON: plain (Slack, Mattermost), wecom (also DingTalk), feishu."
+    )
+    alert_smtp_host: str | None = Field(default=None, description="Mail server for alerts.")
+    alert_smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    alert_smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How the connection to it is encrypted."
+    )
+    alert_smtp_user: str | None = Field(default=None, description="User at the mail server; none needs no login.")
+    alert_smtp_password: SecretStr | None = Field(default=None, description="Password of that user.")
+    alert_mail_from: str | None = Field(default=None, description="Sender of alert mails.")
+    alert_mail_to: str | None = Field(default=None, description="Receivers of alert mails, separated by commas.")
+    alert_timeout_seconds: float = Field(default=5, gt=0, le=60, description="How long a channel may take to answer.")
 
     @field_validator("landing", "warehouse")
     @classmethod
@@ -98,6 +115,11 @@ class Settings(BaseSettings):
     def serving_dir(self) -> Path:
         """Published versions and the link `current`."""
         return self.warehouse / "serving"
+
+    @property
+    def alerts_dir(self) -> Path:
+        """Which alerts are open, and every message of the file channel."""
+        return self.warehouse / "alerts"
 
     @property
     def exports_dir(self) -> Path:

@@ -6,7 +6,7 @@ import pytest
 from data_quality.contract import load_contracts
 from orchestration.errors import UserError
 from orchestration.ingestion.ingest import ingest_partition, new_delivery_dates
-from orchestration.sensors import new_delivery
+from orchestration.sensors import alerts, new_delivery
 from orchestration.settings import Settings
 
 
@@ -92,3 +92,16 @@ def test_a_landing_zone_that_is_not_there_is_told(ticks: Ticks, own_settings: Se
     own_settings.landing.rmdir()
     with pytest.raises(UserError, match="landing zone"):
         ticks.next()
+
+
+def test_the_alert_sensor_says_what_it_told_and_then_nothing_new(own_settings: Settings) -> None:
+    for day in ("2020-01-01", "2020-01-02"):
+        (own_settings.raw_dir / "pos" / "sales" / f"delivery_date={day}").mkdir(parents=True)
+    said = []
+    for _ in range(2):
+        with dg.DagsterInstance.ephemeral() as instance, dg.build_sensor_context(instance=instance) as context:
+            found = alerts(context)
+        assert isinstance(found, dg.SkipReason)
+        said.append(found.skip_message)
+    assert "delivery_late pos/sales" in str(said[0])
+    assert said[1] == "Nothing new to tell."

@@ -22,9 +22,11 @@ _LOCAL = re.compile(
 )
 _LABEL = r"[a-z0-9\u0080-\U0010ffff](?:[a-z0-9\u0080-\U0010ffff-]{0,61}[a-z0-9\u0080-\U0010ffff])?"
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?:[a-z\u0080-\U0010ffff]{{2,24}}|xn--[a-z0-9-]+)")
+# No address with a display name is longer, and no cell of several; past it a pattern would take quadratic time.
+_LONGEST = 1_000
 _SEVERAL = re.compile(r"[,;、，；|/\s]+")
 _ANGLED = re.compile(r"<([^<>]+@[^<>]+)>")
-_MASKED = re.compile(r"[^@\s]*\*+[^@\s]*@[^@\s]+")
+_MASKED = re.compile(r"[^@\s]*\*[^@\s]*@[^@\s]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class EmailParser:
         """Read one written address; never raises, whatever the text."""
         if value is None:
             return ParsedEmail(rule="blank")
+        if len(value) > _LONGEST:
+            return ParsedEmail(rule="no address")
         text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", value)).strip()
         if not text:
             return ParsedEmail(rule="blank")

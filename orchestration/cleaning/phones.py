@@ -13,6 +13,7 @@ import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import duckdb
@@ -26,6 +27,8 @@ _INVISIBLE = re.compile(
     "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufffd\ud800-\udfff\u0000-\u001f\u007f-\u009f]"
 )
 _DASHES = re.compile("[\u2010-\u2015\u2212\u2500\u30fc\ufe58\ufe63\uff0d]")
+# No number is longer, and no cell of several; past it some of these patterns would take quadratic time and more.
+_LONGEST_DIGITS, _LONGEST_NUMBER, _LONGEST_CELL = 20, 100, 1_000
 _DECIMAL = re.compile(r"(\d{5,15})\.0+")
 _SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?[eE]\+?(\d{1,2})")
 _SEVERAL = re.compile(r"\s*(?:[/\\、,，;；|]|\s+(?:or|and)\s+|或|和)\s*")
@@ -147,6 +150,8 @@ class PhoneParser:
             plain = self._chinese_mobile(value, None)
             if plain is not None:
                 return plain
+        if len(value) > _LONGEST_CELL:
+            return _too_long(value)
         text, rule = self._fold(value)
         if not text:
             return ParsedPhone(rule="blank")
@@ -171,6 +176,8 @@ class PhoneParser:
 
     def _one(self, text: str, rule: str | None) -> ParsedPhone:
         """Read one number."""
+        if len(text) > _LONGEST_NUMBER:
+            return _too_long(text)
         decimal = _DECIMAL.fullmatch(text)
         if decimal is not None:
             text, rule = decimal.group(1), "spreadsheet decimal"
@@ -202,8 +209,8 @@ class PhoneParser:
             return ParsedPhone(rule="no digits")
         if self._blocks(digits):
             return ParsedPhone(kind="placeholder", national=digits, masked_phone=mask(digits), rule="placeholder")
-        if len(digits) > 20:
-            return ParsedPhone(national=digits[:20], masked_phone=mask(digits[:20]), rule="too long")
+        if len(digits) > _LONGEST_DIGITS:
+            return _too_long(digits)
         separated = rule or ("separators" if digits != text else None)
         if extension is None:
             dashed = _DASH_EXTENSION.match(text)
@@ -344,6 +351,12 @@ def _without_trunk(text: str, digits: str, region: _Region) -> str:
     if region.trunk and re.match(rf"{region.trunk}[-. (]", text) and len(digits) > 10:
         return digits[len(region.trunk) :]
     return digits
+
+
+def _too_long(text: str) -> ParsedPhone:
+    """What is no number for its length alone, by its first digits."""
+    digits = "".join(islice((c for c in text if c in "0123456789"), _LONGEST_DIGITS))
+    return ParsedPhone(national=digits or None, masked_phone=mask(digits) if digits else None, rule="too long")
 
 
 def _with_extension(parsed: ParsedPhone, extension: str) -> ParsedPhone:

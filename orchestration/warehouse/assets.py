@@ -16,7 +16,7 @@ from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
 from orchestration.as_of import business_day
 from orchestration.resources import Warehouse
-from orchestration.settings import Settings
+from orchestration.settings import RUN_PROCESS, Settings
 from orchestration.valuation.assets import MODELS_READ
 from orchestration.warehouse import runner
 
@@ -75,7 +75,7 @@ def _build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[
     settings.temp_dir.mkdir(parents=True, exist_ok=True)
     runner.write_rules(settings)
     folder = str(runner.project_dir(settings))
-    variables = runner.environment(settings)
+    variables = {**runner.environment(settings), RUN_PROCESS: str(os.getpid())}
     if not context.is_subset:
         # A test over both parts belongs to the second: the first cannot run it, and must not take it from the second.
         variables = {**variables, "DBT_INDIRECT_SELECTION": "cautious"}

@@ -1,0 +1,96 @@
+"""Whatever a file holds, each of its rows is loaded, superseded, repeated or quarantined, or the file is, whole."""
+
+import random
+from collections import Counter
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_quality.contract import Contract, load_contracts
+from orchestration.cleaning import ledger, quarantine
+from orchestration.cleaning.tables import clean_table
+from orchestration.database import connect
+from orchestration.ingestion.ingest import ingest_partition, record_unplaced
+from orchestration.ingestion.raw_store import partition_dir, read_manifest, refresh_raw_views
+from orchestration.settings import Settings
+from tests.hostile.cases import tries
+from tests.hostile.deliveries import MARK, Delivered, Marks, make_file
+
+DAYS = [date(2025, 3, 14), date(2025, 3, 15)]
+FILES = 8
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Settings:
+    return Settings(landing=tmp_path / "landing", warehouse=tmp_path / "warehouse", threads=1, _env_file=None)
+
+
+@tries(2, 400)
+@given(seed=st.integers(0, 2**32))
+def test_no_row_of_any_file_is_lost(world: Settings, seed: int, tmp_path: Path) -> None:
+    draw = random.Random(seed)  # noqa: S311 - cases, not secrets
+    settings = world.model_copy(
+        update={"landing": tmp_path / f"landing{seed}", "warehouse": tmp_path / f"warehouse{seed}"}
+    )
+    contract = draw.choice(sorted(load_contracts().values(), key=lambda c: c.table))
+    marks, files = Marks(), {}
+    for number in range(FILES):
+        made = make_file(draw, contract, marks, number)
+        folder = settings.landing / contract.source / str(draw.choice(DAYS))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / made.name).write_bytes(made.content)
+        files[f"{contract.source}/{folder.name}/{made.name}"] = made
+    account(settings, contract, files)
+
+
+def account(settings: Settings, contract: Contract, files: dict[str, Delivered]) -> None:
+    """Take everything in, and find each delivered row again."""
+    for day in DAYS:
+        ingest_partition(settings, contract, day)
+    record_unplaced(settings)
+    entries = {}
+    for day in DAYS:
+        entries |= read_manifest(partition_dir(settings, contract.source, contract.dataset, day)).files
+    assert set(entries) == set(files)
+    with connect(settings) as con:
+        refresh_raw_views(con, settings)
+        clean_table(con, settings, contract)
+        ledger.build(con)
+        quarantine.build(con)
+        assert ledger.unbalanced(con) == []
+        raw = con.execute(f"select _file, _line, t::varchar from raw.{contract.table} as t").fetchall()
+        stored = Counter(file for file, _, _ in raw)
+        kept = {
+            mark
+            for (text,) in con.execute(f"select t::varchar from clean.{contract.table} as t").fetchall()
+            for mark in MARK.findall(text)
+        }
+        kept |= {
+            mark
+            for (text,) in con.execute("select row_content::varchar from quality.quarantine").fetchall()
+            for mark in MARK.findall(text)
+        }
+    for name, entry in entries.items():
+        file = files[name]
+        if entry.status == "quarantined":
+            assert entry.reason
+            assert entry.message
+            assert stored[name] == 0
+            continue
+        assert stored[name] == entry.rows, name
+        found = {mark for at, _, text in raw if at == name for mark in MARK.findall(text)}
+        assert found <= kept, f"{name}: rows of raw are neither loaded nor in quarantine"
+        if file.intact or name.endswith((".csv", ".tsv", ".jsonl")):
+            first = min((line for at, line, _ in raw if at == name), default=1)
+            lost = delivered_marks(file, first) - found - set(MARK.findall(str(entry.columns_unknown)))
+            assert not lost, f"{name} ({entry.encoding}): {sorted(lost)}"
+
+
+def delivered_marks(file: Delivered, first: int) -> set[str]:
+    """The marks that can be read in the bytes of a text file."""
+    if not file.name.endswith((".csv", ".tsv", ".jsonl")):
+        return set()
+    return set(MARK.findall(file.content.decode("latin-1")))
