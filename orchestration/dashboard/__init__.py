@@ -1,0 +1,1 @@
+"""One HTML file per published version that shows how the customers are: charts of aggregates, no server, no network."""
