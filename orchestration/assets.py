@@ -14,6 +14,7 @@ from orchestration.settings import PROJECT_ROOT
 _REFERENCES = {
     "areas": "Districts and counties of China. One row per division.",
     "cities": "Cities and prefectures of China. One row per division.",
+    "dashboard_strings": "Words of the customer health dashboard, English and Chinese. One row per word.",
     "division_aliases": "Short, former and special names of divisions. One row per alias.",
     "email_domain_typos": "Misspelt mail domains and what was meant. One row per spelling.",
     "given_name_characters": "Characters of given names with counts of men and women. One row per character.",

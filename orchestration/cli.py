@@ -20,7 +20,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from orchestration import alerts_cli, export_cli, identity_cli, policy_cli, quarantine_cli, recovery_cli, versions_cli
+from orchestration import (
+    alerts_cli,
+    dashboard_cli,
+    export_cli,
+    identity_cli,
+    policy_cli,
+    quarantine_cli,
+    recovery_cli,
+    versions_cli,
+)
 from orchestration.errors import UserError, machine_fault, machine_fault_behind
 from orchestration.settings import Settings
 
@@ -37,6 +46,7 @@ alerts_cli.register(app)
 identity_cli.register(app)
 policy_cli.register(app)
 export_cli.register(app)
+dashboard_cli.register(app)
 versions_cli.register(app)
 quarantine_cli.register(app)
 out = Console()

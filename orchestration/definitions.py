@@ -7,6 +7,7 @@ import dagster as dg
 
 from orchestration.assets import assets as rule_files
 from orchestration.cleaning.assets import assets as cleaning
+from orchestration.dashboard.assets import assets as dashboard
 from orchestration.freshness import load_windows
 from orchestration.gates.checks import checks as gates
 from orchestration.identity.assets import assets as identity
@@ -37,7 +38,7 @@ def _watched(spec: dg.AssetSpec) -> dg.AssetSpec:
 
 defs = dg.Definitions(
     assets=dg.map_asset_specs(
-        _watched, [*rule_files, *ingestion, *cleaning, *identity, *valuation, *warehouse, *publication]
+        _watched, [*rule_files, *ingestion, *cleaning, *identity, *valuation, *warehouse, *publication, *dashboard]
     ),
     asset_checks=[*gates],
     jobs=jobs,

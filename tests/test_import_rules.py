@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ORCHESTRATION = ROOT / "orchestration"
-STAGES = ["ingestion", "cleaning", "identity", "valuation", "warehouse", "gates", "publication"]
+STAGES = ["ingestion", "cleaning", "identity", "valuation", "warehouse", "gates", "publication", "dashboard"]
 SHARED = {
     "settings",
     "errors",

@@ -2,11 +2,12 @@
 
 What belongs here: running `queries/*.sql` and shaping what they give. What does not: how it is drawn (`charts.py`).
 
-A *cell* is a combination of the three filters (official tier, usual channel, region). Tables that can be filtered hold a
-row per cell and are added up by the page, so their size grows with the number of tiers, channels and regions, never
+A *cell* is a combination of the three filters (official tier, usual channel, region). Tables that can be filtered hold
+a row per cell and are added up by the page, so their size grows with the number of tiers, channels and regions, never
 with the number of customers.
 """
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -96,8 +97,11 @@ def collect(connection: duckdb.DuckDBPyConnection, as_of: date) -> dict[str, Dat
     names = sorted(path.stem for path in _QUERIES.glob("[!_]*.sql"))
     datasets = {}
     for name in names:
-        steps = _flow_steps(days, _FLOWS[name], official if name == "tier_flows" else "lifecycle_stage") \
-            if name in _FLOWS else {}
+        steps = (
+            _flow_steps(days, _FLOWS[name], official if name == "tier_flows" else "lifecycle_stage")
+            if name in _FLOWS
+            else {}
+        )
         sql = _query(
             name,
             official=identifier(official),
@@ -134,7 +138,7 @@ def _official_scheme(connection: duckdb.DuckDBPyConnection) -> str:
 
 
 def _flow_steps(days: Sequence[date], flows: int, column: str) -> dict[str, str]:
-    """SQL of the states of a customer at the last month ends, side by side, and of the pairs that follow one another."""
+    """SQL of a customer's states at the last month ends, side by side, and of the pairs that follow one another."""
     ends = days[-flows - 1 :]
     pivoted = [
         f"max({identifier(column)}) filter (where month_end = {literal(day.isoformat())}) as state_{number}"
@@ -144,9 +148,14 @@ def _flow_steps(days: Sequence[date], flows: int, column: str) -> dict[str, str]
         f"select {number} as step, {literal(first.isoformat())} as from_day, {literal(second.isoformat())} as to_day, "
         f"coalesce(state_{number}, 'not_yet') as from_state, coalesce(state_{number + 1}, 'not_yet') as to_state, "
         "{cells}, count(*) as customers from states join cells using (customer_id) group by all"
-        for number, (first, second) in enumerate(zip(ends, ends[1:], strict=False))
-    ] or ["select 0 as step, null as from_day, null as to_day, null as from_state, null as to_state, {cells}, "
-          "0 as customers from cells where false"]
+        for number, (first, second) in enumerate(itertools.pairwise(ends))
+    ]
+    if not stepped:
+        nothing = (
+            "select 0 as step, null as from_day, null as to_day, null as from_state, null as to_state, {cells}, "
+            "0 as customers from cells where false"
+        )
+        stepped = [nothing]
     return {
         "flows": str(flows),
         "pivoted": ", ".join(pivoted),
@@ -176,6 +185,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal | float):
         if not math.isfinite(value):
             return None
-        number = float(f"{float(value):.6g}") if abs(value) < 1e6 else round(float(value))
-        return int(number) if number == int(number) else number
+        number = float(value)
+        number = float(f"{number:.6g}") if abs(number) < 1e6 else float(round(number))
+        return int(number) if number.is_integer() else number
     return value

@@ -49,8 +49,8 @@ def write_dashboard(settings: Settings, version: Version) -> Dashboard:
         UserError: the file of words is faulty.
     """
     # Altair takes a quarter of a second to import: only whoever draws pays for it.
-    from orchestration.dashboard.charts import SECTIONS
     from orchestration.dashboard.page import build_page, vega_bundle
+    from orchestration.dashboard.sections import SECTIONS
 
     words = read_words(settings.reference_dir / WORDS)
     with duckdb.connect(str(version.file), read_only=True, config=_limits(settings)) as connection:
