@@ -249,7 +249,7 @@
   function kpiCard({ shown, now, whole }, remedy) {
     const status = now.status || "none";
     const aim = now.target === null ? say("kpi.no_target")
-      : `${say("kpi.target")} ${now.direction === "lower" ? "≤" : "≥"} ${figure(now.target, now.unit)}`;
+      : `${say("kpi.target")} ${now.direction === "lower" ? "≤" : "≥"} ${figure(now.target, ["share", "CNY"].includes(now.unit) ? now.unit : "")}`;
     const red = status === "red" || (remedy && !whole && status !== "green" && now.dimension === "all");
     return make("article", { class: "card " + status },
       make("div", { class: "top" }, make("h3", {}, now.kpi_label), make("span", { class: "status" }, say("status." + status))),

@@ -1,0 +1,55 @@
+"""A published file with every table the dashboard reads: the marts as their contracts declare them, without rows."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+OTHERS = """
+create schema identity;
+create schema quality;
+create table identity.customer_xref (source varchar, record_key varchar, customer_id varchar);
+create table quality.deliveries (
+    source varchar, dataset varchar, delivery_date date, rows_received bigint, rows_loaded bigint,
+    rows_superseded bigint, rows_repeated bigint, rows_quarantined bigint, amount_received decimal(38, 4),
+    amount_loaded decimal(38, 4), amount_superseded decimal(38, 4), amount_repeated decimal(38, 4),
+    amount_quarantined decimal(38, 4)
+);
+create table quality.quarantine (source varchar, dataset varchar, reasons varchar[], status varchar);
+create table quality.revenue_reconciliation (
+    measure varchar, expected decimal(38, 4), found decimal(38, 4), difference decimal(38, 4)
+);
+create table quality.check_results (
+    run_id varchar, checked_at timestamp, stage varchar, severity varchar, passed boolean
+);
+"""
+
+Fill = Callable[[str], duckdb.DuckDBPyConnection]
+
+
+@pytest.fixture(scope="session")
+def declared_marts() -> str:
+    """SQL that makes each mart as its contract declares it."""
+    statements = ["create schema marts;"]
+    for path in sorted(
+        path.with_suffix(".yml") for room in ("marts", "activation") for path in (ROOT / "models" / room).glob("*.sql")
+    ):
+        for model in yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["models"]:
+            columns = ", ".join(f'"{column["name"]}" {column["data_type"]}' for column in model["columns"])
+            statements.append(f'create table marts."{model["name"]}" ({columns});')
+    return "\n".join(statements)
+
+
+@pytest.fixture
+def published(declared_marts: str) -> Iterator[Fill]:
+    """Open a file without a customer, after some SQL of the test's own."""
+    with duckdb.connect(":memory:") as connection:
+
+        def fill(sql: str = "") -> duckdb.DuckDBPyConnection:
+            connection.execute(declared_marts + OTHERS + sql)
+            return connection
+
+        yield fill
