@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 
 from orchestration.database import identifier, literal
+from orchestration.errors import UserError
 
 _QUERIES = Path(__file__).with_name("queries")
 
@@ -54,7 +55,7 @@ _DOMAINS: Mapping[str, Mapping[str, str]] = {
     "completeness": {"field": "field"},
     "deliveries": {"outcome": "outcome"},
     "quarantine": {"reason": "reason"},
-    "conservation": {"measure": "conservation"},
+    "conservation": {"hop": "hop"},
     "gates": {"stage": "gate"},
 }
 _EVERYWHERE = {name: name for name in FILTERS}
@@ -89,6 +90,9 @@ def collect(connection: duckdb.DuckDBPyConnection, as_of: date) -> dict[str, Dat
     Returns:
         A dataset for every file of `queries/` and the table `labels` (domain, code, zh), which holds the Chinese
         names that policy tables gave to tiers and KPIs.
+
+    Raises:
+        UserError: the file was published by an earlier release and lacks a table or column.
     """
     connection.execute(_query("_cells", regions=_REGIONS))
     connection.execute(_query("_months", months=_MONTHS))
@@ -171,7 +175,13 @@ def _query(name: str, **values: object) -> str:
 
 def _run(connection: duckdb.DuckDBPyConnection, sql: str, as_of: date, domains: Mapping[str, str]) -> Dataset:
     parameters = {"as_of": as_of} if "$as_of" in sql else None
-    result = connection.execute(sql, parameters) if parameters else connection.execute(sql)
+    try:
+        result = connection.execute(sql, parameters) if parameters else connection.execute(sql)
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise UserError(
+            f"The dashboard reads what this published version does not hold ({str(error).splitlines()[0]}). An earlier "
+            "release of customer360 published it: run c360 refresh, which publishes a new one with its dashboard."
+        ) from error
     names = [column[0] for column in result.description]
     rows = result.fetchall()
     columns = {name: [_plain(row[position]) for row in rows] for position, name in enumerate(names)}

@@ -283,15 +283,17 @@
     return make("div", { class: "panel", style: `--span: ${panel.span}` }, make("h3", {}, say("chart." + panel.id)),
       make("div", { class: "scroll" }, make("table", {},
         make("thead", {}, make("tr", {}, ...head.map((key) => make("th", { scope: "col" }, say("table." + key))))),
-        make("tbody", {}, ...records(panel.dataset).map((row) => make("tr", {}, ...rowOf(row)))))));
+        make("tbody", {}, ...inOrder(records(panel.dataset), Object.keys(data[panel.dataset].domains)[0]).map((row) => make("tr", {}, ...rowOf(row)))))));
   }
+  // The rows of a table stand in the order of the words of their first column of codes.
+  const inOrder = (rows, column) => rows.slice().sort((a, b) => a[column + "_order"] - b[column + "_order"]);
   const cell = (text, look) => make("td", { class: look || "" }, text);
   const builders = {
     chart: chartPanel,
     kpis: cardPanel,
-    conservation: (panel) => tablePanel(panel, ["measure", "expected", "found", "difference"], (row) => [
-      cell(row.measure_label), cell(number(row.expected || 0)), cell(number(row.found || 0)),
-      row.difference ? cell("✗ " + number(row.difference), "bad") : cell("✓ 0", "ok")]),
+    conservation: (panel) => tablePanel(panel, ["hop", "rows_in", "rows_out", "balances", "unbalanced"], (row) => [
+      cell(row.hop_label), cell(row.rows_in ? number(row.rows_in) : ""), cell(row.rows_in ? number(row.rows_out) : ""),
+      cell(number(row.balances)), row.unbalanced ? cell("✗ " + number(row.unbalanced), "bad") : cell("✓ 0", "ok")]),
     gates: (panel) => tablePanel(panel, ["stage", "checks", "passed", "blocking"], (row) => [
       cell(row.stage_label), cell(number(row.checks)), cell(number(row.passed), row.passed === row.checks ? "ok" : "bad"),
       cell(number(row.blocking), row.blocking ? "bad" : "")]),

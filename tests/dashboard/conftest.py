@@ -19,8 +19,9 @@ create table quality.deliveries (
     amount_quarantined decimal(38, 4)
 );
 create table quality.quarantine (source varchar, dataset varchar, reasons varchar[], status varchar);
-create table quality.revenue_reconciliation (
-    measure varchar, expected decimal(38, 4), found decimal(38, 4), difference decimal(38, 4)
+create table quality.conservation (
+    hop varchar, measure varchar, expected decimal(38, 4), found decimal(38, 4), difference decimal(38, 4),
+    is_balanced boolean
 );
 create table quality.check_results (
     run_id varchar, checked_at timestamp, stage varchar, severity varchar, passed boolean
