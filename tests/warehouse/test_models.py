@@ -427,6 +427,18 @@ def test_every_kpi_has_a_row_for_all_customers_on_each_of_its_days(built: World)
     assert sorted(rows) == [(kpi, 14, 14) for kpi in sorted((*WINDOWED_KPIS, *OTHER_KPIS))]
 
 
+def test_kpis_over_profiles_are_known_on_as_of_alone(built: World) -> None:
+    """Their definitions say so: a year of profiles, most of which is no history, would cost more than it tells."""
+    rows = built.query(
+        "select kpi, count(value), bool_and(is_as_of) from marts.kpi_daily "
+        "where kpi in ('tag_coverage', 'profile_completeness') and dimension = 'all' and value is not null group by kpi"
+    )
+    assert sorted(rows) == [("profile_completeness", 1, True), ("tag_coverage", 1, True)]
+    assert built.query(
+        "select kpi from policy.kpi_definitions where why like 'Counted on the as-of day only%' order by kpi"
+    ) == [("profile_completeness",), ("tag_coverage",)]
+
+
 def test_a_red_kpi_opens_a_remediation_with_owner_and_due_date(built: World) -> None:
     kpi = "select value, numerator, denominator, target, red_below, status from marts.kpi_daily "
     # One promoter and one detractor.
