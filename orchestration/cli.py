@@ -23,6 +23,7 @@ from rich.table import Table
 from orchestration import (
     alerts_cli,
     dashboard_cli,
+    doubtful_cli,
     export_cli,
     identity_cli,
     policy_cli,
@@ -49,6 +50,7 @@ export_cli.register(app)
 dashboard_cli.register(app)
 versions_cli.register(app)
 quarantine_cli.register(app)
+doubtful_cli.register(app)
 out = Console()
 err = Console(stderr=True)
 
@@ -132,9 +134,8 @@ def refresh(
 
 
 def _rebuild(settings: Settings) -> None:
-    """Run the job that builds everything from raw, and print what came out."""
+    """Run the job that builds everything from raw."""
     _run_job(settings, None)
-    _print_published(settings)
 
 
 def _run_job(settings: Settings, plan: "RefreshPlan | None") -> None:

@@ -24,6 +24,8 @@ POLICIES = {
     "null_tokens": "Texts that mean `not given`, by type of column. One row per text and type of column.",
     "phone_default_regions": "Regions whose numbering plan reads a phone without a country code, in order. "
     "One row per region and first day of validity.",
+    "doubtful_values": "Values that are loaded and that a person should look at. "
+    "One row per rule, column and first day of validity.",
     "household_rules": "What says that customers share a home. One row per rule and first day of validity.",
     "publication": "How many published versions are kept, and how long. One row per setting and first day of validity.",
     "reading_limits": "How large and how broken a delivered file may be. One row per limit and first day of validity.",

@@ -14,7 +14,7 @@ from orchestration.settings import Settings
 
 
 def register(app: typer.Typer, run_rebuild: Callable[[Settings], None]) -> None:
-    """Add these commands to `c360`; `run_rebuild` runs the job and prints how it goes."""
+    """Add these commands to `c360`; `run_rebuild` runs the job, shows how it goes, and leaves when it fails."""
 
     def rebuild(warehouse: WarehouseOption = None) -> None:
         """Build everything again from raw, customer ids and decisions, and publish it.
@@ -26,12 +26,17 @@ def register(app: typer.Typer, run_rebuild: Callable[[Settings], None]) -> None:
 
         settings = settings_for(warehouse)
         aside = start_afresh(settings)
+        # From raw alone: what lies in the landing zone now is the next refresh's business.
+        nowhere = settings.temp_dir / "no_landing"
+        nowhere.mkdir(exist_ok=True)
+        settings = settings_for(None, landing=nowhere)
         if aside is not None:
             say(f"The old working database lies in {aside} until this has gone well.")
         run_rebuild(settings)
         if aside is not None:
             aside.unlink(missing_ok=True)
             aside.with_name(f"{aside.name}.wal").unlink(missing_ok=True)
+        say("Built again and published. `c360 diff` tells whether anything differs from the version before.")
 
     app.command()(backup)
     app.command()(restore)

@@ -10,7 +10,8 @@ import dagster as dg
 import duckdb
 
 from data_quality.contract import Contract, load_contracts
-from orchestration.cleaning import dictionaries, drift, ledger, quarantine
+from orchestration.as_of import business_day
+from orchestration.cleaning import dictionaries, doubtful_values, drift, ledger, quarantine
 from orchestration.cleaning.tables import clean_table
 from orchestration.database import identifier
 from orchestration.resources import Warehouse
@@ -250,6 +251,26 @@ def drifted(warehouse: Warehouse) -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(metadata={**metadata, "seconds": round(time.monotonic() - started, 2)})
 
 
+@dg.asset(
+    key=["quality", "doubtful_values"],
+    deps=[*_CLEAN_TABLES, dg.AssetKey(["policy", "doubtful_values"])],
+    group_name="quality",
+    kinds=_KINDS,
+    owners=_OWNERS,
+)
+def doubted(warehouse: Warehouse) -> dg.MaterializeResult[None]:
+    """Values that are loaded and that a person should look at. Grain: doubtful value, of a record or wherever it is."""
+    started = time.monotonic()
+    settings = warehouse.settings
+    rules = doubtful_values.load_rules(settings.policy_dir, _CONTRACTS, business_day(settings))
+    with warehouse.connect() as con:
+        still_open = doubtful_values.build(con, rules, doubtful_values.read_decisions(settings))
+        metadata = _table_metadata(con, "quality", "doubtful_values")
+    return dg.MaterializeResult(
+        metadata={**metadata, "open": still_open, "seconds": round(time.monotonic() - started, 2)}
+    )
+
+
 assets = [
     *(_clean_asset(contract) for contract in _CONTRACTS.values()),
     *_DICTIONARIES,
@@ -257,4 +278,5 @@ assets = [
     deliveries,
     quarantined,
     drifted,
+    doubted,
 ]

@@ -20,6 +20,7 @@ SQL_TYPES = {
 }
 _FOLDED_TYPES = {"identifier", "id_card", "enum", "boolean", "date", "timestamp", "decimal", "integer"}
 _CHOICE_TYPES = {"enum", "boolean"}
+_DICTIONARY_TYPES = {"name", "phone", "email", "address"}
 _READ_TYPES = {"date", "timestamp", "decimal", "integer"}
 
 
@@ -179,12 +180,28 @@ def _value(name: str) -> str:
 
 
 def _fold(name: str, column: Column) -> str:
+    return _folded_text(column, f"raw.{identifier(name)}")
+
+
+def _folded_text(column: Column, text: str) -> str:
     fold = typing_sql.folded if column.type in _FOLDED_TYPES else typing_sql.trimmed
-    return fold(f"raw.{identifier(name)}")
+    return fold(text)
 
 
 def _typed(name: str, column: Column, zone: str) -> str:
     given = _given(name)
+    if column.type in _DICTIONARY_TYPES:
+        # The dictionaries are keyed by the text as delivered.
+        return f"case when {given} is not null then {identifier(name)} end"
+    return _read(column, given, zone)
+
+
+def read_as(column: Column, text: str, zone: str) -> str:
+    """SQL of a delivered text as the value that is loaded in a column; NULL where it cannot be read."""
+    return f"cast({_read(column, _folded_text(column, text), zone)} as {sql_type(column)})"
+
+
+def _read(column: Column, given: str, zone: str) -> str:
     match column.type:
         case "timestamp":
             return typing_sql.timestamp(given, zone)
@@ -202,11 +219,8 @@ def _typed(name: str, column: Column, zone: str) -> str:
             return typing_sql.identifier(given)
         case "id_card":
             return f"upper({given})"
-        case "text":
+        case "text" | "name" | "phone" | "email" | "address":
             return given
-        case "name" | "phone" | "email" | "address":
-            # The dictionaries are keyed by the text as delivered.
-            return f"case when {given} is not null then {identifier(name)} end"
 
 
 def _is_strict(contract: Contract, name: str) -> bool:

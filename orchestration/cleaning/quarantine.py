@@ -86,7 +86,7 @@ def build(con: duckdb.DuckDBPyConnection, settings: Settings | None = None) -> i
       file of the same name came for the same dataset on a later date), `corrected_file` (the file was delivered
       again at the same path, or could be read after all), `rule_changed` (today's contract finds no fault),
       `by_hand` (a person released it);
-    - `discarded`: a person says that it is not wanted;
+    - `discarded`: a person says that it is not wanted, or rejected a value without which it cannot be loaded;
     - else `open`.
 
     `counted` says whether `quality.deliveries` counts it as quarantined: a row by hand is loaded, and what a
@@ -125,6 +125,9 @@ def build(con: duckdb.DuckDBPyConnection, settings: Settings | None = None) -> i
                 case
                     when entries.resolution is not null then 'released'
                     when decided.verdict = 'discarded' then 'discarded'
+                    -- A person rejected a value without which the row cannot be loaded.
+                    when len(list_filter(entries.reasons, lambda x: not starts_with(x, 'rejected:'))) = 0
+                        then 'discarded'
                     else 'open'
                 end as status,
                 case when entries.resolution = 'by_hand' or entries.resolution is null then decided.decided_on end

@@ -1,7 +1,7 @@
 """One dataset from raw to clean, with everything that is said about it, in one transaction.
 
 What belongs here: the order of the steps. What does not: the steps (`conform.py`, `deduplicate.py`, `ledger.py`,
-`releases.py`, `quarantine.py`, `drift.py`).
+`releases.py`, `doubtful_values.py`, `quarantine.py`, `drift.py`).
 """
 
 from contextlib import suppress
@@ -10,7 +10,16 @@ from dataclasses import dataclass
 import duckdb
 
 from data_quality.contract import Contract
-from orchestration.cleaning import conform, deduplicate, drift, ledger, null_tokens, quarantine, releases
+from orchestration.cleaning import (
+    conform,
+    deduplicate,
+    doubtful_values,
+    drift,
+    ledger,
+    null_tokens,
+    quarantine,
+    releases,
+)
 from orchestration.errors import is_machine_fault, machine_fault
 from orchestration.settings import Settings
 
@@ -36,10 +45,12 @@ def clean_table(con: duckdb.DuckDBPyConnection, settings: Settings, contract: Co
     """
     tokens = null_tokens.load(settings.policy_dir)
     decided = releases.read_decisions(settings)
+    about_values = doubtful_values.read_decisions(settings)
     con.execute("begin")
     try:
         conform.conform(con, contract, tokens, settings.timezone)
         releases.apply(con, contract, tokens, settings.timezone, decided)
+        doubtful_values.apply(con, contract, settings.timezone, about_values.values())
         deduplicate.settle(con)
         deduplicate.load(con, contract)
         counts = ledger.record(con, contract)

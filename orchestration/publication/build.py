@@ -72,6 +72,14 @@ _ALWAYS = (
         "One row per bad row or file.",
         without=("row_content", "file_sha256"),
     ),
+    PublishedTable(
+        "quality",
+        "doubtful_values",
+        "Values that are loaded and that a person should look at, or did; the values themselves are not published. "
+        "One row per doubtful value.",
+        required=False,
+        without=("value",),
+    ),
     PublishedTable("quality", "check_results", "What the gates found. One row per check and run."),
     PublishedTable(
         "quality",

@@ -41,7 +41,7 @@ def contract() -> Contract:
                 "line_no": {"type": "integer", "required": True},
                 "sold_at": {"type": "timestamp", "required": True, "not_after_delivery": True},
                 "closed_at": {"type": "timestamp"},
-                "birthday": {"type": "date", "not_after_delivery": True},
+                "birthday": {"type": "date", "personal": True, "not_after_delivery": True},
                 "quantity": {"type": "decimal", "required": True, "not_zero": True},
                 "amount": {"type": "decimal", "required": True},
                 "score": {"type": "integer", "minimum": 0, "maximum": 10},

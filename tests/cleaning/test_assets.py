@@ -24,6 +24,7 @@ def test_every_clean_table_is_an_asset_with_its_grain() -> None:
         "quality/deliveries",
         "quality/delivery_files",
         "quality/quarantine",
+        "quality/doubtful_values",
         "quality/drift",
     }
     assert all(spec.owners == ["team:data-engineering"] for spec in specs.values())
