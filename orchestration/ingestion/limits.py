@@ -19,6 +19,8 @@ class ReadingLimits:
     max_unpacked_bytes: int
     max_unpacked_ratio: int
     ratio_free_bytes: int
+    max_sheet_cells: int
+    max_parquet_rows: int
     kept_raw_characters: int
     broken_file_rows: int
     header_search_rows: int

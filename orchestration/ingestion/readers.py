@@ -8,7 +8,9 @@ Every reader writes `out` with the contract columns, `_extra`, `_row_error`, `_r
 """
 
 import datetime
+import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,6 +82,33 @@ class Job:
             f"copy ({query}) to {literal(str(self.out))} "
             f"(format parquet, compression zstd, row_group_size {ROW_GROUP_ROWS})"
         )
+
+    def write_cells(self, values: dict[str, str], extra: str, line: str, cells: list[str], source: str) -> int:
+        """Write the part from cells that are told apart already; a row past the length limit is a bad one.
+
+        Args:
+            values: SQL of each contract column found.
+            extra: SQL of the map of undeclared columns.
+            line: SQL of the line number.
+            cells: SQL of every cell as text, in the order of the file.
+            source: SQL of the rows.
+
+        Returns:
+            The number of bad rows.
+        """
+        length = " + ".join(f"coalesce(strlen({cell}), 0)" for cell in cells)
+        kept = f"left(concat_ws(',', {', '.join(cells)}), {self.limits.kept_raw_characters})"
+        select = self.raw_columns(
+            {name: f"case when _fits then {cell} end" for name, cell in values.items()},
+            f"case when _fits then {extra} end",
+            "case when not _fits then 'row_too_long' end",
+            f"case when not _fits then {kept} end",
+            "_place",
+        )
+        fits = f"{length} <= {self.limits.max_row_bytes}"
+        self.write(f"select {select} from (select *, {fits} as _fits, {line} as _place from {source})")
+        found = self.con.execute("select count(_row_error) from read_parquet(?)", [str(self.out)]).fetchone()
+        return int(found[0]) if found else 0
 
     def unnamed_in_use(self, mapping: HeaderMapping) -> list[str]:
         """Undeclared headers, without the nameless columns that hold nothing (spreadsheets leave them behind)."""
@@ -398,6 +427,12 @@ def _read_parquet(job: Job) -> Reading:
             raise
         raise UnreadableFileError("unreadable", f"The Parquet file is damaged ({type(error).__name__}).") from error
     rows = int(counted[0]) if counted else 0
+    if rows > job.limits.max_parquet_rows:
+        raise UnreadableFileError(
+            "archive_bomb",
+            f"The Parquet file claims {rows} rows. If it is honest, raise max_parquet_rows in "
+            "seeds/policy/reading_limits.csv.",
+        )
     if len(names) != len(described):
         names = [row[0] for row in described]
     reader = HeaderReader(job.contract)
@@ -410,17 +445,16 @@ def _read_parquet(job: Job) -> Reading:
     extra = _extra_map({name: cells[position] for name, position in mapping.extras.items()})
     numbered = "file_row_number" not in {row[0].casefold() for row in described}
     line = "file_row_number + 1" if numbered else "row_number() over ()"
-    select = job.raw_columns(values, extra, "null::varchar", "null::varchar", line)
     source = f"read_parquet({literal(str(link))}" + (", file_row_number = true)" if numbered else ")")
     try:
-        job.write(f"select {select} from {source}")
+        bad_rows = job.write_cells(values, extra, line, cells, source)
     except duckdb.Error as error:
         if is_machine_fault(error):
             raise
         raise UnreadableFileError(
             "unreadable", f"The Parquet file is damaged ({type(error).__name__}).", rows
         ) from error
-    return Reading(rows, 0, None, mapping, mapping.unknown)
+    return Reading(rows, bad_rows, None, mapping, mapping.unknown)
 
 
 def _as_text(column: str, kind: str) -> str:
@@ -451,6 +485,15 @@ def _first_line(error: BaseException) -> str:
 
 
 # --- Excel ----------------------------------------------------------------------------------------------------------
+
+_ZIP_BLOCK_BYTES = 4 * 1024 * 1024
+_LONGEST_TAG = 1024 * 1024
+# Tags of a sheet's XML, with any namespace prefix, their references in either kind of quotes.
+_CELL = re.compile(rb"<(?:\w{1,20}:)?c[\s>]")
+_ROW = re.compile(rb"<(?:\w{1,20}:)?row[\s>/]")
+_ROW_OR_CELL = re.compile(rb"<(?:\w{1,20}:)?(c|row)[\s>/]")
+_CELL_REFERENCE = re.compile(rb"<(?:\w{1,20}:)?c\s[^<]*?\br\s*=\s*[\"']\$?([A-Za-z]{1,7})\$?(\d{1,18})")
+_ROW_REFERENCE = re.compile(rb"<(?:\w{1,20}:)?row\s[^<]*?\br\s*=\s*[\"'](\d{1,18})")
 
 _Cell = int | float | str | bool | datetime.time | datetime.date | datetime.datetime | datetime.timedelta
 
@@ -497,33 +540,106 @@ def _read_sheets(job: Job) -> Reading:
     rows = _write_cells(sheets[chosen], header_row, len(names), cells_path)
     values = {column: f"c{positions[0]}" for column, positions in mapping.positions.items()}
     extra = _extra_map({name: f"c{position}" for name, position in mapping.extras.items()})
-    select = job.raw_columns(values, extra, "null::varchar", "null::varchar", "l")
-    job.write(f"select {select} from read_parquet({literal(str(cells_path))})")
+    cells = [f"c{position}" for position in range(len(names))]
+    bad_rows = job.write_cells(values, extra, "l", cells, f"read_parquet({literal(str(cells_path))})")
     unread = [sheet.name for i, sheet in enumerate(sheets) if i != chosen]
     message = (
         f"Only sheet {sheets[chosen].name!r} was read; not read: {', '.join(map(repr, unread))}." if unread else None
     )
-    return Reading(rows, 0, None, mapping, job.unnamed_in_use(mapping), message)
+    return Reading(rows, bad_rows, None, mapping, job.unnamed_in_use(mapping), message)
 
 
 def _guard_archive(job: Job) -> None:
+    """Unpack the workbook once, in pieces, before the Excel library does so whole: it may be a bomb.
+
+    Raises:
+        UnreadableFileError: `truncated_archive`, or `archive_bomb`: too many bytes, or a sheet that spans too many
+            cells (the library keeps one for every place between the first and the last, even if only two are filled).
+    """
     packed = job.file.path.stat().st_size
     limits = job.limits
     ceiling = min(limits.max_unpacked_bytes, max(limits.ratio_free_bytes, packed * limits.max_unpacked_ratio))
+    unpacked = 0
     try:
         with zipfile.ZipFile(job.file.path) as archive:
-            declared = sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            for entry in archive.infolist():
+                spanned = SheetSpan()
+                with archive.open(entry) as stream:
+                    while block := stream.read(_ZIP_BLOCK_BYTES):
+                        unpacked += len(block)
+                        if unpacked > ceiling:
+                            raise _bomb(f"unpacks to more than {ceiling} bytes", packed, "max_unpacked_ratio")
+                        spanned.take(block)
+                        if spanned.cells > limits.max_sheet_cells:
+                            raise _bomb(
+                                f"has a sheet of {spanned.rows} rows by {spanned.columns} columns, more than "
+                                f"{limits.max_sheet_cells} cells; look for a stray cell far below or to the right",
+                                packed,
+                                "max_sheet_cells",
+                            )
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+        if is_machine_fault(error):
+            raise
         raise UnreadableFileError(
             "truncated_archive",
             f"The workbook's archive is damaged or incomplete ({_first_line(error)}). Deliver it again.",
         ) from error
-    if declared > ceiling:
-        raise UnreadableFileError(
-            "archive_bomb",
-            f"The workbook of {packed} bytes declares {declared} bytes inside, more than {ceiling}. If it is honest, "
-            "raise max_unpacked_ratio in seeds/policy/reading_limits.csv.",
-        )
+
+
+def _bomb(what: str, packed: int, limit: str) -> UnreadableFileError:
+    return UnreadableFileError(
+        "archive_bomb",
+        f"The workbook of {packed} bytes {what}. If it is honest, raise {limit} in seeds/policy/reading_limits.csv.",
+    )
+
+
+class SheetSpan:
+    """How many rows and columns the cells of a sheet's XML may span, told piece by piece; what is no sheet spans none.
+
+    A row or cell without a reference follows the one before it, so those are counted on top of the last reference.
+    """
+
+    def __init__(self) -> None:
+        self._last_row = self._last_column = 0
+        self._more_rows = self._more_columns = self._in_this_row = 0
+        self._rest = b""
+
+    @property
+    def rows(self) -> int:
+        """Rows down to the last cell, at most."""
+        return self._last_row + self._more_rows
+
+    @property
+    def columns(self) -> int:
+        """Columns up to the last cell, at most."""
+        return self._last_column + self._more_columns
+
+    @property
+    def cells(self) -> int:
+        """Places between the first and the last cell, at most."""
+        return self.rows * self.columns
+
+    def take(self, block: bytes) -> None:
+        """Read on; a tag cut off at the end of a piece is completed by the next."""
+        text = self._rest + block
+        cut = max(text.rfind(b"<"), 0)
+        text, self._rest = text[:cut], text[cut : cut + _LONGEST_TAG]
+        cells, rows = _CELL_REFERENCE.findall(text), _ROW_REFERENCE.findall(text)
+        self._last_column = max([self._last_column, *map(_column_number, {column for column, _ in cells})])
+        self._last_row = max([self._last_row, *map(int, rows), *map(int, {row for _, row in cells})])
+        self._more_rows += len(_ROW.findall(text)) - len(rows)
+        if len(_CELL.findall(text)) > len(cells):
+            for tag in _ROW_OR_CELL.findall(text):
+                self._in_this_row = self._in_this_row + 1 if tag == b"c" else 0
+                self._more_columns = max(self._more_columns, self._in_this_row)
+
+
+def _column_number(letters: bytes) -> int:
+    """The number of the column that a sheet calls A, B, … XFD."""
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - 64
+    return number
 
 
 def _find_sheet_header(sheet: CalamineSheet, reader: HeaderReader, limits: ReadingLimits) -> tuple[list[str], int]:

@@ -28,7 +28,7 @@ def world(tmp_path: Path) -> Settings:
     return Settings(landing=tmp_path / "landing", warehouse=tmp_path / "warehouse", threads=1, _env_file=None)
 
 
-@tries(2, 400)
+@tries(2, 100)
 @given(seed=st.integers(0, 2**32))
 def test_no_row_of_any_file_is_lost(world: Settings, seed: int, tmp_path: Path) -> None:
     draw = random.Random(seed)  # noqa: S311 - cases, not secrets

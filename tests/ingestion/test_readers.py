@@ -3,17 +3,23 @@ import datetime
 import gzip
 import io
 import json
+import struct
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+
+from orchestration.ingestion.limits import load_limits
 
 Deliver = Callable[..., Path]
 
@@ -164,6 +170,26 @@ def zipped(size: int) -> bytes:
     return out.getvalue()
 
 
+def rewritten(book: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """A workbook with another text in its first sheet."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book)) as before, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as after:
+        for entry in before.infolist():
+            content = before.read(entry)
+            after.writestr(entry.filename, change(content) if entry.filename.endswith("sheet1.xml") else content)
+    return out.getvalue()
+
+
+def with_cells(cells: bytes) -> bytes:
+    """A good workbook of two rows and these."""
+    good = workbook([HEADER.split(","), ["T1", 1, 2025, "S1", 1, 9]])
+    return rewritten(good, lambda sheet: sheet.replace(b"</sheetData>", cells + b"</sheetData>"))
+
+
+FILLED = b't="inlineStr"><is><t>x</t></is>'
+LYING = with_cells(b" " * 1_000_000)
+LARGEST = struct.pack("<L", max(entry.file_size for entry in zipfile.ZipFile(io.BytesIO(LYING)).infolist()))
+
 GOOD_GZIP = gzip.compress(sales(*(f"T{i},1,2025,S1,1,9" for i in range(5000))).encode())
 
 WHOLE_FILE_CASES: list[tuple[str, bytes, str, int, str]] = [
@@ -216,6 +242,29 @@ WHOLE_FILE_CASES: list[tuple[str, bytes, str, int, str]] = [
     ("sales.xlsx", workbook([["ticket_id"], ["1"]])[:-100], "truncated_archive", 0, "Deliver it again"),
     ("sales.xlsx", zipped(100), "unreadable", 0, "workbook"),
     ("sales.xlsx", zipped(300_000_000), "archive_bomb", 0, "reading_limits.csv"),
+    # Five kilobytes that would make the Excel library ask for 500 GB.
+    (
+        "sales.xlsx",
+        with_cells(b'<row r="1048576"><c r="XFD1048576" ' + FILLED + b"</c></row>"),
+        "archive_bomb",
+        0,
+        "1048576 rows by 16384 columns",
+    ),
+    (
+        "sales.xlsx",
+        with_cells(b"<x:row><x:c  t='inlineStr'\n r = 'XFD1048576'><is><t>x</t></is></x:c></x:row>"),
+        "archive_bomb",
+        0,
+        "max_sheet_cells",
+    ),
+    (
+        "sales.xlsx",
+        with_cells(b"<row>" + b"<c><v>1</v></c>" * 16384 + b"</row>" + b"<row><c><v>1</v></c></row>" * 20_000),
+        "archive_bomb",
+        0,
+        "max_sheet_cells",
+    ),
+    ("sales.xlsx", LYING.replace(LARGEST, struct.pack("<L", 900)), "truncated_archive", 0, "Deliver it again"),
     ("sales.xlsx", workbook([]), "empty_file", 0, "no filled sheet"),
     ("sales.xlsx", workbook([["a", "b"], [1, 2], [3, 4]]), "missing_key_column", 2, "header"),
 ]
@@ -340,6 +389,34 @@ def test_cells_become_text_and_lines_are_sheet_rows(deliver: Deliver, raw: Any) 
         ("2", "true", "2025-03-01", "007", "-1", "10", "茶", 6),
     ]
     assert raw.entry().message == "Only sheet 'Sheet3' was read; not read: 'Sheet2'."
+
+
+def test_a_gigantic_cell_costs_its_row_and_no_other(deliver: Deliver, raw: Any, tmp_path: Path) -> None:
+    rows = [["T1", 1, 2025, "S1", 1, 9], ["T2", 1, 2025, "张" * 600_000, 1, 9], ["T3", 1, 2025, "S1", 1, 9]]
+    table = pa.table([pa.array([str(row[n]) for row in rows]) for n in range(6)], names=HEADER.split(","))
+    pq.write_table(table, tmp_path / "sales.parquet")
+    deliver("sales.parquet", (tmp_path / "sales.parquet").read_bytes())
+    deliver("sales.jsonl", "".join(json.dumps(dict(zip(HEADER.split(","), row, strict=True))) + "\n" for row in rows))
+    assert (
+        raw.take_in("ticket_id, _row_error, length(_raw), _line")
+        == [
+            ("T1", None, None, 1),
+            (None, "row_too_long", 10_000, 2),
+            ("T3", None, None, 3),
+        ]
+        * 2
+    )
+    assert [entry.bad_rows for entry in raw.entries()] == [1, 1]
+
+
+def test_a_parquet_file_that_claims_too_many_rows_is_a_bomb(
+    deliver: Deliver, raw: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = load_limits(raw.settings.policy_dir)
+    monkeypatch.setattr("orchestration.ingestion.ingest.load_limits", lambda _: replace(limits, max_parquet_rows=2))
+    pq.write_table(pa.table({"ticket_id": ["T1"] * 3}), tmp_path / "sales.parquet")
+    deliver("sales.parquet", (tmp_path / "sales.parquet").read_bytes())
+    assert raw.problem().reason == "archive_bomb"
 
 
 # --- properties -----------------------------------------------------------------------------------------------------
