@@ -12,8 +12,6 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
-# Set for the dbt that a run starts, which ends with that process (`warehouse/ends_with_its_run.py`).
-RUN_PROCESS = "C360_RUN_PROCESS"
 SOURCES = ("pos", "ecommerce", "call_center")
 
 

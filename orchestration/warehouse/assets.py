@@ -4,25 +4,25 @@ What belongs here: how a dbt node appears, calling dbt and passing on what it sa
 dbt's arguments (`runner.py`), owners and descriptions, which stand in the models' own yml.
 """
 
-import os
+import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, DbtProject, dbt_assets
-from dagster_dbt.errors import DagsterDbtCliRuntimeError
+from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
+from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from orchestration.as_of import business_day
 from orchestration.resources import Warehouse
-from orchestration.settings import RUN_PROCESS, Settings
+from orchestration.settings import Settings
 from orchestration.valuation.assets import MODELS_READ
 from orchestration.warehouse import runner
+from orchestration.warehouse.dbt_process import DbtFailedError
 
 _ERROR = dg.AssetCheckSeverity.ERROR
 _FAILED_ROWS = "dagster_dbt/failed_row_count"
-_MODEL_ERROR = re.compile(r"\b(Database|Compilation|Runtime) Error\b")
 _ROW_COUNT = re.compile(r"^row_count (\S+) (\d+)$")
 
 
@@ -47,14 +47,17 @@ class WarehouseTranslator(DagsterDbtTranslator):
 
 _settings = Settings()
 _translator = WarehouseTranslator()
-_manifest = runner.prepare_manifest(_settings)
+_manifest = json.loads(runner.prepare_manifest(_settings).read_bytes())
 # Valuation stands between two builds. Cut here by name: left to itself, Dagster cuts wherever other stages lie
 # between, into seven.
 _BEFORE_VALUATION = " ".join(f"+{model}" for model in MODELS_READ)
 
 
 @dbt_assets(
-    manifest=_manifest, dagster_dbt_translator=_translator, name="purchases_for_valuation", select=_BEFORE_VALUATION
+    manifest=_manifest,
+    dagster_dbt_translator=_translator,
+    name="purchases_for_valuation",
+    select=_BEFORE_VALUATION,
 )
 def models_before_valuation(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Any]:
     """Build what valuation reads, and all it is made from, each followed by its tests."""
@@ -70,21 +73,17 @@ def models_after_valuation(context: dg.AssetExecutionContext, warehouse: Warehou
 def _build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Any]:
     """Run `dbt build` on the selected nodes of one of the two parts."""
     settings = warehouse.settings
-    target = runner.target_dir(settings)
-    target.mkdir(parents=True, exist_ok=True)
-    settings.temp_dir.mkdir(parents=True, exist_ok=True)
     runner.write_rules(settings)
-    folder = str(runner.project_dir(settings))
-    variables = {**runner.environment(settings), RUN_PROCESS: str(os.getpid())}
-    if not context.is_subset:
-        # A test over both parts belongs to the second: the first cannot run it, and must not take it from the second.
-        variables = {**variables, "DBT_INDIRECT_SELECTION": "cautious"}
-    with _exported(variables):
-        dbt = DbtCliResource(
-            project_dir=folder, profiles_dir=folder, target_path=str(target), dbt_executable=runner.dbt_executable()
-        )
-        invocation = dbt.cli(runner.build_arguments(business_day(settings)), context=context, target_path=target)
-    yield from _with_failed_tests(_with_row_counts(invocation, context))
+    selected = get_updated_cli_invocation_params_for_context(context, _manifest, _translator)
+    # A test over both parts belongs to the second: the first cannot run it, and must not take it from the second.
+    indirectly = (selected.indirect_selection or "eager") if context.is_subset else "cautious"
+    arguments = [
+        *runner.build_arguments(business_day(settings)),
+        *selected.selection_args,
+        "--indirect-selection",
+        indirectly,
+    ]
+    yield from _with_failed_tests(_as_dagster_events(runner.run_dbt(settings, arguments), context))
 
 
 class ModelTestsFailedError(Exception):
@@ -105,7 +104,7 @@ def _with_failed_tests(events: Iterator[Any]) -> Iterator[Any]:
 
     Raises:
         ModelTestsFailedError: tests failed, and every model could be built.
-        DagsterDbtCliRuntimeError: anything else that stopped dbt.
+        DbtFailedError: anything else that stopped dbt.
     """
     failed: list[dg.AssetCheckResult] = []
     try:
@@ -113,46 +112,31 @@ def _with_failed_tests(events: Iterator[Any]) -> Iterator[Any]:
             if isinstance(event, dg.AssetCheckResult) and not event.passed and event.severity == _ERROR:
                 failed.append(event)
             yield event
-    except DagsterDbtCliRuntimeError as error:
-        if not failed or _MODEL_ERROR.search(str(error)):
+    except DbtFailedError as error:
+        if not failed or not error.only_tests:
             raise
         raise ModelTestsFailedError(failed) from None
 
 
-def _with_row_counts(invocation: DbtCliInvocation, context: dg.AssetExecutionContext) -> Iterator[Any]:
-    """Dagster events as dbt goes, each output with the row count its post-hook logged just before."""
+def _as_dagster_events(events: Iterator[dict[str, Any]], context: dg.AssetExecutionContext) -> Iterator[Any]:
+    """Dagster events as dbt goes, each output with the row count its materialisation logged just before."""
     counts: dict[str, int] = {}
-    for event in invocation.stream_raw_events():
-        found = _ROW_COUNT.match(event.raw_event["info"]["msg"])
+    for raw in events:
+        found = _ROW_COUNT.match(raw["info"]["msg"])
         if found:
             counts[found.group(1)] = int(found.group(2))
             continue
-        unique_id = event.raw_event["data"].get("node_info", {}).get("unique_id")
+        event = DbtCoreCliEventMessage(raw_event=raw, event_history_metadata={})
+        if not event.is_result_event:
+            continue
+        unique_id = raw["data"]["node_info"]["unique_id"]
         for dagster_event in event.to_default_asset_events(
-            manifest=invocation.manifest,
-            dagster_dbt_translator=_translator,
-            context=context,
-            target_path=invocation.target_path,
+            manifest=_manifest, dagster_dbt_translator=_translator, context=context
         ):
             if isinstance(dagster_event, dg.Output) and unique_id in counts:
                 yield dagster_event.with_metadata({**dagster_event.metadata, "dagster/row_count": counts[unique_id]})
             else:
                 yield dagster_event
-
-
-@contextmanager
-def _exported(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables while dbt is started: dagster-dbt hands on the environment it finds."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name)
-            else:
-                os.environ[name] = value
 
 
 assets: list[dg.AssetsDefinition] = [models_before_valuation, models_after_valuation]

@@ -8,16 +8,18 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from orchestration.database import connect
 from orchestration.errors import UserError
 from orchestration.settings import Settings
+from orchestration.warehouse import dbt_process
 from orchestration.warehouse.policy_checks import check_policies
 from orchestration.warehouse.rule_tables import read_rules, write_rule_steps
 
@@ -32,6 +34,7 @@ _MANIFEST_INPUTS = (
     "seeds/reference/*.csv",
     "seeds/reference/*.yml",
 )
+_PARSED = "partial_parse.msgpack"
 _SHARE_OF_MEMORY = 0.6  # dbt shares the machine with the process that started it
 
 
@@ -88,9 +91,13 @@ def build_arguments(as_of: date | None, *, unit_tests: bool = False, select: Seq
 
 def command_line(settings: Settings, arguments: Sequence[str]) -> list[str]:
     """A dbt command with this project's folders, for a person's own arguments (`docs generate`, `seed`, …)."""
+    return [dbt_executable(), *arguments, *folders(settings), "--target-path", str(target_dir(settings))]
+
+
+def folders(settings: Settings) -> list[str]:
+    """Options that name the project and its profile."""
     folder = str(project_dir(settings))
-    target = str(target_dir(settings))
-    return [dbt_executable(), *arguments, "--project-dir", folder, "--profiles-dir", folder, "--target-path", target]
+    return ["--project-dir", folder, "--profiles-dir", folder]
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -110,6 +117,11 @@ def _default_memory_limit() -> str:
     return f"{int(total * _SHARE_OF_MEMORY / 2**20)}MiB"
 
 
+def parsed_path(settings: Settings) -> Path:
+    """The same manifest as dbt itself loads it, beside the other."""
+    return manifest_path(settings).with_name(_PARSED)
+
+
 def prepare_manifest(settings: Settings) -> Path:
     """Parse the dbt project where its manifest is absent or older than a model, macro, seed or setting.
 
@@ -124,17 +136,34 @@ def prepare_manifest(settings: Settings) -> Path:
     manifest = manifest_path(settings)
     stamp = manifest.with_suffix(".stamp")
     fingerprint = _fingerprint(settings.root)
-    if manifest.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == fingerprint:
+    files = (manifest, parsed_path(settings), stamp)
+    if all(path.exists() for path in files) and stamp.read_text(encoding="utf-8") == fingerprint:
         return manifest
     manifest.parent.mkdir(parents=True, exist_ok=True)
     # Parsed aside and moved, so a process that reads the manifest meanwhile never sees half of it.
     with tempfile.TemporaryDirectory(dir=manifest.parent, prefix="parse-") as scratch:
         _parse(settings, Path(scratch))
-        (Path(scratch) / "manifest.json").replace(manifest)
+        for name in (_PARSED, manifest.name):
+            (Path(scratch) / name).replace(manifest.with_name(name))
         written = Path(scratch) / "stamp"
         written.write_text(fingerprint, encoding="utf-8")
         written.replace(stamp)
     return manifest
+
+
+def run_dbt(settings: Settings, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Run a dbt command on this warehouse inside this process; yields its events (see `dbt_process.run`).
+
+    The models are those of the last `prepare_manifest`. No other connection of this process may have the working
+    database open.
+    """
+    target = target_dir(settings)
+    target.mkdir(parents=True, exist_ok=True)
+    settings.temp_dir.mkdir(parents=True, exist_ok=True)
+    paths = ["--target-path", str(target), "--log-path", str(target)]
+    # Dagster keeps what the artefacts would say, and writing the manifest again costs more than a dozen models.
+    options = ["--no-write-json", *folders(settings), *paths]
+    yield from dbt_process.run([*arguments, *options], environment(settings), parsed_path(settings))
 
 
 def write_rules(settings: Settings) -> int:
@@ -153,15 +182,19 @@ def write_rules(settings: Settings) -> int:
 
 def _parse(settings: Settings, target: Path) -> None:
     """Run `dbt parse` into `target`."""
-    folder = project_dir(settings)
-    command = [dbt_executable(), "--no-use-colors", "parse", "--no-partial-parse"]
-    command += ["--project-dir", str(folder), "--profiles-dir", str(folder)]
-    command += ["--target-path", str(target), "--log-path", str(target)]
-    done = subprocess.run(  # noqa: S603 - arguments are our own
-        command, env=merged(os.environ, environment(settings)), capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise UserError(f"dbt cannot read the models or policies:\n{_last_lines(done.stdout or done.stderr)}")
+    arguments = [
+        "--no-partial-parse",
+        "--warn-error",
+        *folders(settings),
+        "--target-path",
+        str(target),
+        "--log-path",
+        str(target),
+    ]
+    try:
+        dbt_process.parse(arguments, environment(settings))
+    except dbt_process.DbtFailedError as error:
+        raise UserError(f"dbt cannot read the models or policies:\n{_last_lines(str(error))}") from error
 
 
 def merged(base: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
@@ -174,8 +207,8 @@ def _last_lines(text: str, count: int = 15) -> str:
 
 
 def _fingerprint(root: Path) -> str:
-    """Hash of names, sizes and times of everything the manifest depends on."""
-    digest = hashlib.sha256()
+    """Hash of names, sizes and times of everything the manifest depends on, and of dbt's version."""
+    digest = hashlib.sha256(f"{version('dbt-core')}|{version('dbt-duckdb')}\n".encode())
     for pattern in _MANIFEST_INPUTS:
         for path in sorted(root.glob(pattern)):
             state = path.stat()

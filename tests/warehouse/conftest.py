@@ -1,7 +1,5 @@
 """One built warehouse per module: dbt is started once and its tables are read many times."""
 
-import os
-import subprocess
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -13,6 +11,7 @@ from orchestration.settings import Settings
 from orchestration.valuation.assets import MODELS_READ
 from orchestration.valuation.values import make_values
 from orchestration.warehouse import runner
+from orchestration.warehouse.dbt_process import DbtFailedError
 from tests.warehouse.world import World
 
 Build = Callable[..., str]
@@ -34,20 +33,16 @@ def dbt_build() -> Build:
 
     def run(world: World, as_of: date | None, *, unit_tests: bool, select: list[str]) -> str:
         settings = Settings(warehouse=world.warehouse)
-        settings.temp_dir.mkdir(exist_ok=True)
+        runner.prepare_manifest(settings)
         runner.write_rules(settings)
-        folder = str(runner.project_dir(settings))
-        target = str(runner.target_dir(settings))
-        command = [runner.dbt_executable(), "--no-use-colors"]
-        command += runner.build_arguments(as_of, unit_tests=unit_tests, select=select)
-        command += ["--indirect-selection", "cautious"] if select else []
-        command += ["--show-all-deprecations", "--project-dir", folder, "--profiles-dir", folder]
-        command += ["--target-path", target, "--log-path", target]
-        environment = runner.merged(os.environ, runner.environment(settings))
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            pytest.fail("\n".join(done.stdout.splitlines()[-40:]) + done.stderr)
-        return done.stdout
+        arguments = runner.build_arguments(as_of, unit_tests=unit_tests, select=select)
+        arguments += ["--indirect-selection", "cautious"] if select else []
+        said: list[str] = []
+        try:
+            said.extend(event["info"]["msg"] for event in runner.run_dbt(settings, arguments))
+        except DbtFailedError as error:
+            pytest.fail(f"{error}\n" + "\n".join(said[-40:]))
+        return "\n".join(said)
 
     return build
 

@@ -59,6 +59,7 @@ def test_the_manifest_is_parsed_once_and_again_when_its_stamp_no_longer_fits(
     def parse(settings: Settings, target: Path) -> None:
         parsed.append(target)
         (target / "manifest.json").write_text("{}", encoding="utf-8")
+        (target / "partial_parse.msgpack").write_bytes(b"")
 
     monkeypatch.setattr(runner, "_parse", parse)
     monkeypatch.setattr(runner, "manifest_path", lambda settings: tmp_path / "target" / "manifest.json")
