@@ -26,6 +26,9 @@ POLICIES = {
     "One row per region and first day of validity.",
     "doubtful_values": "Values that are loaded and that a person should look at. "
     "One row per rule, column and first day of validity.",
+    "drift_rules": "What a change in what a source delivers means: nothing, a warning, or no publication; the most "
+    "specific row wins. One row per finding, source, dataset, column and first day of validity.",
+    "drift_settings": "What a delivery is compared with. One row per setting and first day of validity.",
     "household_rules": "What says that customers share a home. One row per rule and first day of validity.",
     "publication": "How many published versions are kept, and how long. One row per setting and first day of validity.",
     "reading_limits": "How large and how broken a delivered file may be. One row per limit and first day of validity.",

@@ -11,7 +11,7 @@ import duckdb
 
 from data_quality.contract import Contract, load_contracts
 from orchestration.as_of import business_day
-from orchestration.cleaning import dictionaries, doubtful_values, drift, ledger, quarantine
+from orchestration.cleaning import dictionaries, doubtful_values, drift, drift_policy, ledger, quarantine
 from orchestration.cleaning.tables import clean_table
 from orchestration.database import identifier
 from orchestration.resources import Warehouse
@@ -237,18 +237,26 @@ def quarantined(warehouse: Warehouse) -> dg.MaterializeResult[None]:
 
 @dg.asset(
     key=["quality", "drift"],
-    deps=[*_CLEAN_TABLES, _RAW_FILES, dg.AssetKey(["clean", "names"])],
+    deps=[
+        *_CLEAN_TABLES,
+        _RAW_FILES,
+        dg.AssetKey(["clean", "names"]),
+        dg.AssetKey(["policy", "drift_rules"]),
+        dg.AssetKey(["policy", "drift_settings"]),
+    ],
     group_name="quality",
     kinds=_KINDS,
     owners=_OWNERS,
 )
 def drifted(warehouse: Warehouse) -> dg.MaterializeResult[None]:
-    """Differences from the contracts that fail no row. Grain: finding by file, column and value."""
+    """Differences from the contracts and the usual that fail no row. Grain: finding by file, column and value."""
     started = time.monotonic()
+    known = {f"{contract.source}/{contract.dataset}": set(contract.columns) for contract in _CONTRACTS.values()}
+    policy = drift_policy.load(warehouse.settings.policy_dir, known)
     with warehouse.connect() as con:
-        drift.build(con, _CONTRACTS.values())
+        found = drift.build(con, _CONTRACTS.values(), policy)
         metadata = _table_metadata(con, "quality", "drift")
-    return dg.MaterializeResult(metadata={**metadata, "seconds": round(time.monotonic() - started, 2)})
+    return dg.MaterializeResult(metadata={**metadata, **found, "seconds": round(time.monotonic() - started, 2)})
 
 
 @dg.asset(

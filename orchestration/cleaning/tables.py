@@ -17,6 +17,7 @@ from orchestration.cleaning import (
     drift,
     ledger,
     null_tokens,
+    profile,
     quarantine,
     releases,
 )
@@ -56,6 +57,7 @@ def clean_table(con: duckdb.DuckDBPyConnection, settings: Settings, contract: Co
         counts = ledger.record(con, contract)
         quarantine.record(con, contract)
         drift.record(con, contract)
+        profile.record(con, contract, settings.policy_dir)
         con.execute("drop table temp.contested_rows")
         con.execute("drop table temp.released_rows")
         con.execute("drop table temp.conformed_rows")

@@ -90,6 +90,10 @@ select 'pos' as source, 'members' as dataset, date '2026-06-29' as delivery_date
        map {'phone': '13912345678'} as row_content, 0::decimal(38, 4) as amount, 'open' as status,
        null::varchar as resolution, 'abc123abc123' as entry_id, 'ab12' as file_sha256, true as counted;
 
+create table quality.drift as
+select 'pos' as source, 'sales' as dataset, date '2026-06-29' as delivery_date, 'ignored' as severity, true as is_newest,
+       'pos/sales delivered 2026-06-29: volume 100 → 10' as message;
+
 create table marts.customer_360 as
 select * from (values
     ('c2', '李*', '李女士', '010****5678', 0, 0.00::decimal(18, 2), 0.00::decimal(18, 2), 0, date '2026-06-30'),

@@ -1,0 +1,158 @@
+"""Which differences from the usual are worth a word: `drift_rules.csv` and `drift_settings.csv`.
+
+What belongs here: reading and checking these two files. What does not: finding differences (`drift.py`).
+"""
+
+import csv
+from dataclasses import dataclass, fields
+from datetime import date
+from math import isfinite
+from pathlib import Path
+
+from orchestration.errors import UserError
+
+# Findings without a threshold are there or not.
+WITHOUT_THRESHOLD = ("new_column", "shadowed_column", "missing_column", "renamed_column", "unknown_value")
+WITH_THRESHOLD = (
+    "retyped_column",
+    "volume",
+    "volume_trend",
+    "null_rate",
+    "null_rate_trend",
+    "mean_shift",
+    "share_shift",
+)
+SEVERITIES = ("ignore", "warn", "block")
+_RULES = ("finding", "source", "dataset", "column_name", "severity", "threshold", "valid_from", "why")
+
+
+@dataclass(frozen=True)
+class DriftRule:
+    """What a finding means; empty `source`, `dataset` or `column_name` mean all, and the most specific rule wins."""
+
+    finding: str
+    source: str
+    dataset: str
+    column_name: str
+    severity: str
+    threshold: float
+    valid_from: date
+
+
+@dataclass(frozen=True)
+class DriftSettings:
+    """One number per row of `drift_settings.csv`; its `why` column says what each is for."""
+
+    history_days: float
+    min_deliveries: float
+    min_weekday_deliveries: float
+    min_rows: float
+    spread_factor: float
+    trend_deliveries: float
+
+
+@dataclass(frozen=True)
+class DriftPolicy:
+    """The rules and the settings in force."""
+
+    rules: tuple[DriftRule, ...]
+    settings: DriftSettings
+
+
+def load(policy_dir: Path, known: dict[str, set[str]]) -> DriftPolicy:
+    """Read both files.
+
+    Args:
+        policy_dir: The folder of the policy tables.
+        known: Columns by `source/dataset`, so that a rule for a column nobody delivers is refused.
+
+    Raises:
+        UserError: a file is missing or a row is wrong; the message names file, row, value and what to write.
+    """
+    path = policy_dir / "drift_rules.csv"
+    rules = tuple(_rule(path, number, row, known) for number, row in _rows(path, _RULES))
+    anywhere = {r.finding for r in rules if not (r.source or r.dataset or r.column_name)}
+    missing = sorted({*WITHOUT_THRESHOLD, *WITH_THRESHOLD} - anywhere)
+    if missing:
+        raise UserError(f"{path.name}: no row for all sources says what {missing[0]} means. Add one.")
+    return DriftPolicy(rules, _settings(policy_dir / "drift_settings.csv"))
+
+
+def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            rows = [(n, {k: (v or "").strip() for k, v in row.items() if k}) for n, row in enumerate(reader, start=2)]
+            header = reader.fieldnames or []
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"The policy table {path} cannot be read ({error}). Restore it from the repository.") from error
+    absent = [c for c in columns if c not in header]
+    if absent:
+        raise UserError(
+            f"{path.name} has no column {', '.join(absent)}: its first line must name {', '.join(columns)}."
+        )
+    return rows
+
+
+def _day(where: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"{where}: valid_from is {text!r}: write a day as YYYY-MM-DD.") from None
+
+
+def _number(where: str, name: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not isfinite(number) or number <= 0:
+        raise UserError(f"{where}: {name} is {text!r}: write a number above 0.")
+    return number
+
+
+def _rule(path: Path, number: int, row: dict[str, str], known: dict[str, set[str]]) -> DriftRule:
+    where = f"{path.name} row {number}"
+    finding, severity = row["finding"], row["severity"]
+    if finding not in (*WITHOUT_THRESHOLD, *WITH_THRESHOLD):
+        raise UserError(
+            f"{where}: finding {finding!r} is not known; use {', '.join((*WITHOUT_THRESHOLD, *WITH_THRESHOLD))}."
+        )
+    if severity not in SEVERITIES:
+        raise UserError(f"{where}: severity {severity!r} is not known; use {', '.join(SEVERITIES)}.")
+    fitting = [columns for name, columns in known.items() if _fits(name, row["source"], row["dataset"])]
+    if not fitting:
+        raise UserError(f"{where}: there is no dataset {row['source']}/{row['dataset']}; use {', '.join(known)}.")
+    if row["column_name"] and finding != "new_column" and not any(row["column_name"] in c for c in fitting):
+        raise UserError(f"{where}: no such dataset has a column {row['column_name']!r}. Correct the name.")
+    threshold = _number(where, "threshold", row["threshold"]) if finding in WITH_THRESHOLD else 0.0
+    return DriftRule(
+        finding,
+        row["source"],
+        row["dataset"],
+        row["column_name"],
+        severity,
+        threshold,
+        _day(where, row["valid_from"]),
+    )
+
+
+def _fits(name: str, source: str, dataset: str) -> bool:
+    of_source, of_dataset = name.split("/")
+    return source in ("", of_source) and dataset in ("", of_dataset)
+
+
+def _settings(path: Path) -> DriftSettings:
+    names = [field.name for field in fields(DriftSettings)]
+    in_force: dict[str, tuple[date, float]] = {}
+    for number, row in _rows(path, ("setting", "value", "valid_from")):
+        where = f"{path.name} row {number}"
+        if row["setting"] not in names:
+            raise UserError(f"{where}: setting {row['setting']!r} is not known; use {', '.join(names)}.")
+        since, value = _day(where, row["valid_from"]), _number(where, row["setting"], row["value"])
+        if row["setting"] not in in_force or since >= in_force[row["setting"]][0]:
+            in_force[row["setting"]] = (since, value)
+    missing = [name for name in names if name not in in_force]
+    if missing:
+        raise UserError(f"{path.name}: there is no row for {', '.join(missing)}. Add one.")
+    return DriftSettings(**{name: value for name, (_, value) in in_force.items()})
