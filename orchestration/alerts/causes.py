@@ -90,7 +90,7 @@ def failed_gates(con: duckdb.DuckDBPyConnection) -> list[Cause]:
         return []
     rows = con.execute(
         """
-        with newest as (select arg_max(run_id, checked_at) as run_id from quality.check_results)
+        with newest as (select arg_max(run_id, rowid) as run_id from quality.check_results)
         select stage, check_name, table_name, coalesce(max(unexpected_rows), 0), any_value(owner)
         from quality.check_results semi join newest using (run_id)
         where not passed and severity = 'error'

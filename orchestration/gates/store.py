@@ -13,6 +13,8 @@ from data_quality.results import CheckResult
 from data_quality.suite import Suite
 from orchestration.database import table_exists
 
+# The order in which results were written; `checked_at` does not tell it, since clocks are set back.
+_WRITTEN = "rowid"
 _CREATE = """
 create table if not exists quality.check_results (
     run_id varchar not null,
@@ -100,7 +102,7 @@ def refusals(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> 
     latest: dict[tuple[str, str], tuple[bool, str]] = {}
     if table_exists(connection, "quality", "check_results"):
         rows = connection.execute(
-            "select stage, check_name, arg_max(passed, checked_at), arg_max(coalesce(observed, ''), checked_at) "
+            f"select stage, check_name, arg_max(passed, {_WRITTEN}), arg_max(coalesce(observed, ''), {_WRITTEN}) "
             "from quality.check_results group by stage, check_name"
         ).fetchall()
         latest = {(stage, check): (passed, observed) for stage, check, passed, observed in rows}
@@ -121,7 +123,7 @@ def tally(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> tup
     """How many checks of these suites passed and how many failed, each the last time it ran."""
     names = [(suite.stage, expectation.name) for suite in suites for expectation in suite.expectations]
     rows = connection.execute(
-        "select stage, check_name, arg_max(passed, checked_at) from quality.check_results group by stage, check_name"
+        f"select stage, check_name, arg_max(passed, {_WRITTEN}) from quality.check_results group by stage, check_name"
     ).fetchall()
     latest = {(stage, check): bool(passed) for stage, check, passed in rows}
     found = [latest[name] for name in names if name in latest]

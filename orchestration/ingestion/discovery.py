@@ -31,6 +31,7 @@ _FORMATS: dict[str, FileFormat] = {
     ".parquet": "parquet",
     ".xlsx": "xlsx",
 }
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", ".swp", "~")
 _MARKERS = ("thumbs.db", "desktop.ini", "_success", "_committed", "_started", "readme.md", "readme.txt")
 
@@ -270,8 +271,13 @@ def format_of(name: str) -> tuple[FileFormat | None, bool]:
 
 
 def shown(parts: tuple[str, ...]) -> str:
-    """Write a path below the landing zone as text that any table and log can hold, even if its bytes are no text."""
-    return os.fsencode("/".join(parts)).decode("utf-8", "backslashreplace")
+    r"""Write a path below the landing zone as text that any table and log can hold, even if its bytes are no text.
+
+    What a reader would not see is written as an escape (`\n`, `\u202e`): a name may hold line breaks that make a log
+    lie, colours for a terminal, or marks that turn the direction of what follows.
+    """
+    text = os.fsencode("/".join(parts)).decode("utf-8", "backslashreplace")
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def _is_ignored(name: str) -> bool:

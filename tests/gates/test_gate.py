@@ -1,6 +1,7 @@
 import csv
 from collections.abc import Callable
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
@@ -11,7 +12,7 @@ from data_quality.suite import load_suites
 from orchestration import database
 from orchestration.errors import WarehouseBusyError
 from orchestration.gates.gate import check_stage, engine_config
-from orchestration.gates.store import refusals
+from orchestration.gates.store import append_results, refusals, tally
 from orchestration.settings import Settings
 
 CASES = list(csv.DictReader((Path(__file__).parents[1] / "cases" / "gate_faults.csv").open(encoding="utf-8")))
@@ -119,3 +120,18 @@ def test_a_warehouse_that_another_process_holds_is_named_as_such(settings: Setti
             check(settings, "raw")
     finally:
         holder.communicate()
+
+
+def test_the_result_written_last_counts_also_when_the_clock_was_set_back(settings: Settings):
+    suite = load_suites()["marts"]
+    name = next(e.name for e in suite.expectations if e.severity == "error")
+    good = list(check(settings, "marts").values())
+    bad = [replace(result, passed=result.check != name) for result in good]
+    with database.connect(settings) as con:
+        before = refusals(con, [suite])
+        summer_time, an_hour_less = datetime(2026, 10, 25, 2, 50), datetime(2026, 10, 25, 2, 10)  # noqa: DTZ001
+        for run, moment, results in (("one", summer_time, good), ("two", an_hour_less, bad)):
+            append_results(con, run_id=run, stage="marts", checked_at=moment, results=results)
+        assert before == []
+        assert [refusal.check for refusal in refusals(con, [suite])] == [name]
+        assert tally(con, [suite])[1] == 1

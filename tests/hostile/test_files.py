@@ -13,6 +13,7 @@ from data_quality.contract import Contract, load_contracts
 from orchestration.cleaning import ledger, quarantine
 from orchestration.cleaning.tables import clean_table
 from orchestration.database import connect
+from orchestration.ingestion.discovery import shown
 from orchestration.ingestion.ingest import ingest_partition, record_unplaced
 from orchestration.ingestion.raw_store import partition_dir, read_manifest, refresh_raw_views
 from orchestration.settings import Settings
@@ -42,7 +43,7 @@ def test_no_row_of_any_file_is_lost(world: Settings, seed: int, tmp_path: Path) 
         folder = settings.landing / contract.source / str(draw.choice(DAYS))
         folder.mkdir(parents=True, exist_ok=True)
         (folder / made.name).write_bytes(made.content)
-        files[f"{contract.source}/{folder.name}/{made.name}"] = made
+        files[shown((contract.source, folder.name, made.name))] = made
     account(settings, contract, files)
 
 

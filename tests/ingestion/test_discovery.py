@@ -110,6 +110,24 @@ def test_a_name_that_is_no_text_is_shown_with_escapes(settings: Settings) -> Non
     assert found.home is not None
 
 
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("sales\nERROR all is lost.csv", "sales\\nERROR all is lost.csv"),
+        ("sales\x1b[2J.csv", "sales\\x1b[2J.csv"),
+        ("sales_\u202evsc.exe.csv", "sales_\\u202evsc.exe.csv"),
+        ("sales_\u200b门店.csv", "sales_\\u200b门店.csv"),
+        ("sales..\\..\\etc.csv", "sales..\\..\\etc.csv"),
+    ],
+)
+def test_what_a_reader_would_not_see_in_a_name_is_shown(settings: Settings, name: str, seen: str) -> None:
+    day = settings.landing / "pos" / "2025-03-14"
+    day.mkdir(parents=True)
+    (day / name).write_text("x")
+    (found,) = discover(settings)
+    assert (found.relative, found.dataset) == (f"pos/2025-03-14/{seen}", "sales")
+
+
 def test_an_unknown_dataset_gets_a_suggestion(deliver: Callable[..., Path], settings: Settings) -> None:
     deliver("sale.csv", "x")
     (found,) = discover(settings)
