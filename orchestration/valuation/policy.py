@@ -12,6 +12,7 @@ from orchestration.errors import UserError
 
 FILE = "value_model.csv"
 _WHOLE = {"holdout_months", "minimum_repeat_buyers", "minimum_test_customers", "single_purchase_counts"}
+_COLUMNS = ["setting", "value", "valid_from", "why"]
 _ABOVE_ZERO = {"holdout_months", "fallback_half_life_days"}
 
 
@@ -60,8 +61,15 @@ def load_policies(directory: Path) -> ValuePolicies:
     known = {field.name for field in fields(ValuePolicy)}
     rows: dict[str, list[tuple[date, float]]] = {}
     with path.open(encoding="utf-8-sig", newline="") as handle:
-        for line, row in enumerate(csv.DictReader(handle), start=2):
+        reader = csv.DictReader(handle)
+        if list(reader.fieldnames or ()) != _COLUMNS:
+            raise UserError(
+                f"{path}: the columns are {', '.join(reader.fieldnames or ())}; write {', '.join(_COLUMNS)}."
+            )
+        for line, row in enumerate(reader, start=2):
             where = f"{path} line {line}"
+            if None in row:
+                raise UserError(f"{where} has more values than columns: a text that holds a comma stands in quotes.")
             setting = row.get("setting")
             if setting not in known:
                 raise UserError(f"{where}: setting `{setting}` is not known; known are {', '.join(sorted(known))}.")

@@ -57,6 +57,7 @@ _POINTS: dict[str, tuple[int, int | None]] = {
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
 _NEEDED = ("timing", "delay", "delay_unit", "valid_days", "channel", "priority", "is_marketing", "owner_role", "reason")
+_TRUE = {"true", "t", "yes", "1"}
 _NOT_NEGATIVE = ("delay", "valid_days", "lasts_days", "lead_days", "cap", "cost")
 
 
@@ -122,7 +123,11 @@ def _check_audience(
         raise policy_fault(path, number, "cap and cap_days belong together: fill in both or neither.")
     if found["cap_days"] and int(found["cap_days"]) < 1:
         raise policy_fault(path, number, f"cap_days is {found['cap_days']}: the window must be a day at least.")
-    if found["repeat_days"] and (int(found["repeat_days"]) < 1 or not found["repeat_until"]):
+    if found["stop_loss"].lower() in _TRUE and not found["cost"]:
+        raise policy_fault(path, number, "stop_loss is set and cost is empty: say what a contact costs.")
+    if bool(found["repeat_days"]) != bool(found["repeat_until"]) or (
+        found["repeat_days"] and not 1 <= int(found["repeat_days"]) <= int(found["repeat_until"])
+    ):
         raise policy_fault(path, number, "a series needs repeat_days of at least 1 and a repeat_until, its last day.")
     for column, greatest in (("month_days", 31), ("months", 12)):
         for part in found[column].split():
@@ -179,6 +184,9 @@ def _check_points(path: Path, tiers: dict[str, set[str]]) -> None:
             raise policy_fault(
                 path, number, f"{needed} is {found[needed] or 'empty'}: {event} needs a number, 0 or more."
             )
+        for column in {"points_per_yuan", "points", "multiplier"} - {needed}:
+            if found[column]:
+                raise policy_fault(path, number, f"{column} is {found[column]}: {event} has {needed} alone.")
         if event != "purchase" and (found["sku"] or found["category"]):
             raise policy_fault(path, number, f"sku and category belong to the event purchase and not to {event}.")
         if found["scheme"] or found["tiers"]:

@@ -111,6 +111,9 @@ def _check_definitions(path: Path) -> None:
     for row, found in rows:
         _check_kpi(path, row, found["kpi"])
         policy_day(path, row, "valid_from", found["valid_from"])
+        for column in ("numerator", "denominator"):
+            if not found[column]:
+                raise policy_fault(path, row, f"{column} is empty: say what is counted, and of what.")
         window = found["window_days"]
         if found["kpi"] in OTHER_KPIS and window:
             raise policy_fault(

@@ -15,6 +15,7 @@ A table says in `warehouse_policies.yml`, under `meta`, what its rows are:
       numbers: {amount: {at_least: 0}}     # filled, within these bounds; `whole: true`; `may_be_empty: true`
       words: {level: [index, driver]}      # filled, with one of these
       when: {kind: {case: {value: […]}}}   # the same, where `kind` is `case`; blanks part several words, [] means empty
+      needed: {columns: [kind], names: [a, b]}  # each has a row at least
       filled: [label_zh]
       rising: [[mild_at, full_at]]         # the first below the second
       apart: [[zero_at, full_at]]          # the two differ
@@ -90,6 +91,11 @@ def _check_rows(path: Path, rows: Sequence[Row], meta: Mapping[str, Any]) -> Non
         )
     if known:
         _check_known(path, rows, meta["key"], known)
+    if "needed" in meta:
+        given = {_name(found[column] for column in meta["needed"]["columns"]) for _, found in rows}
+        missing = [name for name in meta["needed"]["names"] if name not in given]
+        if missing:
+            raise UserError(f"The policy table {path} has no row for {missing[0]}: restore it from the repository.")
     for row, found in rows:
         bounds = known.get(_name(found[column] for column in meta["key"]), {}) if known else {}
         for column in meta.get("filled", ()):

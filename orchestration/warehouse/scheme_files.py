@@ -126,6 +126,7 @@ def _check_labels(path: Path, rows: Iterable[Row], outcome: str) -> None:
 def _positions(path: Path, rows: Iterable[Row], meta: Mapping[str, Any]) -> list[Position]:
     """The positions of one version in their order, each with the interval of every metric it names."""
     positions: dict[int, Position] = {}
+    conditions: dict[tuple[str, ...], int] = {}
     for row, line in rows:
         if not line["position"].strip():
             _refuse(path, row, "position is empty", "Number the positions; the lowest one that holds wins.")
@@ -148,6 +149,10 @@ def _positions(path: Path, rows: Iterable[Row], meta: Mapping[str, Any]) -> list
         metric, interval = line["metric"], _interval(path, row, line)
         if not metric:
             continue
+        condition = (line["position"], metric, line["at_least"], line["below"])
+        if condition in conditions:
+            _refuse(path, row, f"the condition stands in row {conditions[condition]} already", "Delete one of the two.")
+        conditions[condition] = row
         if metric not in meta["metrics"]:
             _refuse(path, row, f"metric {metric!r} is not known", f"Use one of {', '.join(sorted(meta['metrics']))}.")
         low, high = position.bounds.get(metric, (-_INFINITY, _INFINITY))
