@@ -87,12 +87,15 @@ class Calibration:
                 {"default": default_share, "factor": factor},
             )
 
-    def odds(self, connection: duckdb.DuckDBPyConnection) -> Odds:
-        """Return the odds in force; they are fitted to temporary table `candidate_weights` when not yet known."""
+    def odds(self, connection: duckdb.DuckDBPyConnection, share: float = 1.0) -> Odds:
+        """Return the odds in force; they are fitted to temporary table `candidate_weights` when not yet known.
+
+        `share` is the share of the candidate pairs that the table holds.
+        """
         if not self.enough:
             return self._start
         if "duplicates" not in self._found:
-            fitted = _fit(connection, self._policy, self._start, self._records)
+            fitted = _fit(connection, self._policy, self._start, self._records, share)
             self._found |= {
                 "duplicates": self._rounded(fitted.duplicates),
                 "relatives": self._rounded(fitted.relatives),
@@ -134,7 +137,9 @@ def _save(path: Path, known: dict[str, dict[str, float]]) -> None:
     aside.replace(path)
 
 
-def _fit(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, start: Odds, records: int) -> Odds:
+def _fit(
+    connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, start: Odds, records: int, share: float
+) -> Odds:
     """Repeat: expected doubles and relatives among the candidate pairs by the odds, the odds by their number."""
     odds = start
     for _ in range(int(policy.limit("calibration_rounds"))):
@@ -150,7 +155,7 @@ def _fit(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, start: O
             """,
             {"duplicates": odds.duplicates, "relatives": odds.relatives},
         ).fetchone()
-        same, related = row or (0.0, 0.0)
+        same, related = (found / share for found in row or (0.0, 0.0))
         doubles = min(
             max(same / records, policy.limit("min_duplicates_per_record")), policy.limit("max_duplicates_per_record")
         )

@@ -4,6 +4,8 @@ What belongs here: the levels of agreement between two records, in SQL, used ali
 scores, the clusters and the explanations. What does not: how much a level weighs (policy, model).
 """
 
+from collections.abc import Sequence
+
 import duckdb
 
 from orchestration.identity.policy import IdentityPolicy
@@ -301,6 +303,15 @@ CONTRADICTED = """
 """
 """SQL over the levels: no rule joins these two records because of one shared identifier; their score may."""
 
+HOPELESS = """
+(
+    e.gender = 'title_conflict'
+    or (e.gender = 'title_against_record' and e.name not in ('same', 'same_sound'))
+    or not e.both_latin and e.name = 'different' and not {same_birthday}
+)
+"""
+"""SQL over name and gender in `e`: two records that are `EXCLUDED` whatever the other fields say."""
+
 _SAID_OUTRIGHT = """
 (
     gender = 'title_conflict'
@@ -358,7 +369,9 @@ CORROBORATED = """
 
 def _one_character_apart() -> str:
     """SQL: two names differ by one character put in, left out or replaced; by characters, not by bytes."""
-    replaced = " + ".join(f"(substr(l.name_key, {i}, 1) <> substr(r.name_key, {i}, 1))::integer" for i in range(1, 7))
+    differing = [f"(substr(l.name_key, {i}, 1) <> substr(r.name_key, {i}, 1))::integer" for i in range(1, 7)]
+    # Most names have two or three characters; looking for six takes twice as long.
+    replaced = f"case when length(l.name_key) <= 3 then {' + '.join(differing[:3])} else {' + '.join(differing)} end"
 
     def left_out(short: str, long: str) -> str:
         cuts = [f"left({long}, {i}) || substr({long}, {i + 2})" for i in range(6)]
@@ -366,7 +379,7 @@ def _one_character_apart() -> str:
 
     return f"""
     case length(l.name_key) - length(r.name_key)
-        when 0 then length(l.name_key) <= 6 and {replaced} <= 1
+        when 0 then length(l.name_key) <= 6 and ({replaced}) <= 1
         when 1 then {left_out("r.name_key", "l.name_key")}
         when -1 then {left_out("l.name_key", "r.name_key")}
         else false
@@ -396,6 +409,32 @@ def level_sql(policy: IdentityPolicy) -> dict[str, str]:
     return {field: sql.format(**parts) for field, sql in _LEVELS.items()}
 
 
+def levels_query(policy: IdentityPolicy, pairs: str, fields: Sequence[str]) -> str:
+    """SQL of the pairs `(l, r)` of record ids with one level for each of `fields`.
+
+    Columns: `l, r`, the fields, `both_latin`, `one_word` and `both_chinese`. Grain: one row per row of `pairs`.
+    """
+    of_field = level_sql(policy)
+    levels = ",\n".join(f"{of_field[field]} as {field}" for field in fields)
+    asked = [name for name in SIMILARITIES if any(f"p.{name}" in of_field[field] for field in fields)]
+    similarities = "".join(f", {SIMILARITIES[name]} as {name}" for name in asked)
+    return f"""
+        select
+            p.l, p.r, {levels},
+            {_BOTH_LATIN} as both_latin,
+            {_BOTH_LATIN} and (l.surname_sound is null or r.surname_sound is null) as one_word,
+            l.name_kind <> 'latin' and r.name_kind <> 'latin' as both_chinese
+        from (
+            select p.l, p.r{similarities}
+            from {pairs} as p
+            inner join subjects as l on l.record_id = p.l
+            inner join subjects as r on r.record_id = p.r
+        ) as p
+        inner join subjects as l on l.record_id = p.l
+        inner join subjects as r on r.record_id = p.r
+    """
+
+
 def compare_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, pairs: str, into: str) -> None:
     """Write temporary table `into`: the pairs `(l, r)` of record ids with one level per field.
 
@@ -403,28 +442,11 @@ def compare_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy,
     `excluded` and `incompatible`.
     Grain: one row per row of `pairs`, whose table must hold distinct pairs.
     """
-    levels = ",\n".join(f"{sql} as {field}" for field, sql in level_sql(policy).items())
-    similarities = ", ".join(f"{sql} as {name}" for name, sql in SIMILARITIES.items())
     connection.execute(
         f"""
         create or replace temp table {into} as
         select *, {CONTRADICTED} as contradicted, {EXCLUDED} as excluded, {INCOMPATIBLE} as incompatible
-        from (
-            select
-                p.l, p.r, {levels},
-                {_BOTH_LATIN} as both_latin,
-                {_BOTH_LATIN}
-                    and (l.surname_sound is null or r.surname_sound is null) as one_word,
-                l.name_kind <> 'latin' and r.name_kind <> 'latin' as both_chinese
-            from (
-                select p.l, p.r, {similarities}
-                from {pairs} as p
-                inner join subjects as l on l.record_id = p.l
-                inner join subjects as r on r.record_id = p.r
-            ) as p
-            inner join subjects as l on l.record_id = p.l
-            inner join subjects as r on r.record_id = p.r
-        )
+        from ({levels_query(policy, pairs, FIELDS)})
         """
     )
 

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 _FOLDER = "kept_pairs"
 _FORMAT = 1
-_CODE = ("comparison.py", "blocking_keys.py", "scoring.py", "calibration.py", "name_shares.py", "kept_pairs.py")
+_CODE = (
+    "comparison.py", "blocking_keys.py", "promising.py", "scoring.py", "calibration.py", "name_shares.py",
+    "kept_pairs.py",
+)  # fmt: skip
 _LEVELS = (*FIELDS, "both_latin", "one_word", "both_chinese", "contradicted", "excluded", "incompatible")
 _FLAGS = _LEVELS[len(FIELDS) :]
 

@@ -73,6 +73,7 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
             "full_because": known.why,
             "records_compared": known.records,
             "records_unchanged": known.records_unchanged,
+            "pairs_in_blocks": scored.found,
             "pairs_compared": compared + scored.compared,
             "scored_pairs_reused": scored.reused,
         }

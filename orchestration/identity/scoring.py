@@ -9,8 +9,9 @@ comparison; here each pair is compared once, field by field, and the weights are
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import inf
+from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ import duckdb
 from orchestration.database import identifier
 from orchestration.errors import UserError
 from orchestration.identity.blocking_keys import joined
-from orchestration.identity.calibration import Calibration
+from orchestration.identity.calibration import Calibration, log_odds
 from orchestration.identity.kept_pairs import compare_known
 from orchestration.identity.name_shares import write_name_shares
 from orchestration.identity.policy import BlockingRule, IdentityPolicy
+from orchestration.identity.promising import WEIGHED_AT_ONCE, write_promising
 
 MODEL_FORMAT = 3
 COMPARED = ("name", "birthday", "phone", "email", "address", "id_card", "gender")
@@ -152,8 +154,9 @@ def current_model(policy: IdentityPolicy, path: Path) -> Model:
 
 @dataclass(frozen=True)
 class Scored:
-    """What scoring did: pairs compared now, and pairs whose score of an earlier run still holds."""
+    """What scoring did: new pairs of the blocks, those compared in full, and those whose earlier score still holds."""
 
+    found: int
     compared: int
     reused: int
 
@@ -176,11 +179,20 @@ def score_pairs(
         "(l integer, r integer, match_weight double, match_probability double)"
     )
     if too_many_to_score(connection, policy):
-        return Scored(0, 0)
+        return Scored(0, 0, 0)
     write_candidates(connection, policy)
-    compared = compare_known(connection, policy, "candidate_pairs", "candidate_levels", remember=False)
-    weigh_levels(connection, policy, model, calibration, "candidate_levels", "candidate_weights")
-    odds = calibration.odds(connection)
+    write_name_shares(connection, policy, model.names, model.sounds, model.unlisted)
+    calibration.fit_names(connection, model.u["name"]["same"])
+    compared = 0
+    if calibration.in_force() is None:
+        compared, share = _weigh_some(connection, policy, model)
+        odds = calibration.odds(connection, share)
+    else:
+        odds = calibration.odds(connection)
+    least = log_odds(policy.limit("review_probability"))
+    write_promising(connection, policy, model, weight_sql(model.m, model.u, WEIGHED_AT_ONCE), least - odds.duplicates)
+    compared += compare_known(connection, policy, "promising_pairs", "candidate_levels", remember=False)
+    _weigh(connection, model, "candidate_levels", "candidate_weights")
     connection.execute(
         f"""
         insert into scored_pairs
@@ -191,7 +203,7 @@ def score_pairs(
         )
         select l, r, round(weight, 6) as match_weight, round(1 - 1 / (1 + pow(2, least(weight, 60))), 8)
         from weighed
-        where weight >= log2($review / (1 - $review))
+        where weight >= $least
         union all
         select l, r, match_weight, match_probability from candidates_known
         order by l, r
@@ -199,7 +211,7 @@ def score_pairs(
         {
             "duplicates": odds.duplicates,
             "relatives": odds.relatives,
-            "review": policy.limit("review_probability"),
+            "least": least,
         },
     )
     connection.execute(
@@ -211,10 +223,30 @@ def score_pairs(
             and not exists (select 1 from known_levels as k where k.l = e.l and k.r = e.r)
         """
     )
-    reused = _count(connection, "candidates_known")
-    for table in ("candidate_pairs", "candidate_levels", "candidate_weights", "candidates_known", "name_shares"):
+    found, reused = _count(connection, "candidate_pairs"), _count(connection, "candidates_known")
+    for table in (
+        "candidate_pairs", "promising_pairs", "candidate_levels", "candidate_weights", "candidates_known",
+        "name_shares",
+    ):  # fmt: skip
         connection.execute(f"drop table {table}")
-    return Scored(compared, reused)
+    return Scored(found, compared, reused)
+
+
+def _weigh_some(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, model: Model) -> tuple[int, float]:
+    """Write `candidate_weights` of every so many-th candidate pair; return how many were compared, and their share.
+
+    Which pairs these are follows from the record ids, so the same records give the same.
+    """
+    every = ceil(max(_count(connection, "candidate_pairs"), 1) / policy.limit("max_calibration_pairs"))
+    connection.execute(
+        "create or replace temp table some_pairs as "
+        "select l, r from candidate_pairs where hash(l, r) % $every::ubigint = 0",
+        {"every": every},
+    )
+    compared = compare_known(connection, policy, "some_pairs", "candidate_levels", remember=False)
+    _weigh(connection, model, "candidate_levels", "candidate_weights")
+    connection.execute("drop table some_pairs")
+    return compared, 1 / every
 
 
 def weigh_levels(
@@ -232,6 +264,11 @@ def weigh_levels(
     """
     write_name_shares(connection, policy, model.names, model.sounds, model.unlisted)
     calibration.fit_names(connection, model.u["name"]["same"])
+    _weigh(connection, model, levels, into)
+
+
+def _weigh(connection: duckdb.DuckDBPyConnection, model: Model, levels: str, into: str) -> None:
+    """Write temporary table `into` as `weigh_levels` does, with the `name_shares` as they are."""
     connection.execute(
         f"""
         create or replace temp table {into} as
@@ -369,14 +406,16 @@ def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     return int(row[0]) if row else 0
 
 
-def weight_sql(shares: dict[str, dict[str, float]], chance: dict[str, dict[str, float]]) -> str:
-    """SQL for the sum over the levels in `e` of log2 of a share over that of strangers.
+def weight_sql(
+    shares: dict[str, dict[str, float]], chance: dict[str, dict[str, float]], compared: Sequence[str] = COMPARED
+) -> str:
+    """SQL for the sum over the levels in `e` of log2 of a share over that of strangers, for the fields `compared`.
 
     Names that agree weigh by how common they are (`ln`, `rn`): one person or relatives share a name no less often
     than strangers do.
     """
     terms = []
-    for comparison in COMPARED:
+    for comparison in compared:
         cases = []
         for level, share in shares[comparison].items():
             u = f"{chance[comparison][level]!r}"
