@@ -13,7 +13,7 @@ LINT_WAREHOUSE ?= .lint/warehouse
 # uv when it is on the path, else one of our own, made from pip below.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 
-.PHONY: help install demo bench-identity bench-value policy-docs test test-slow fuzz lint types models docs dev clean
+.PHONY: help install demo bench-identity bench-value policy-docs test test-slow fuzz lint types models docs dev clean test-browser
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ test-slow: install ## real and large input, killed runs, readers during publicat
 
 fuzz: install ## new random cases against the readers and parsers, some minutes; docs/reliability.md says how many
 	$(VENV)/bin/python -m pytest tests/hostile --hypothesis-profile=explore --hypothesis-show-statistics
+
+test-browser: install ## the dashboard in a headless Chromium
+	$(VENV)/bin/python -m pytest -m slow tests/dashboard
 
 lint: install ## ruff on the Python, sqlfluff on the SQL
 	$(VENV)/bin/ruff check .

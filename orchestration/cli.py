@@ -23,6 +23,7 @@ from rich.table import Table
 from orchestration import (
     alerts_cli,
     dashboard_cli,
+    dictionary_cli,
     doubtful_cli,
     export_cli,
     identity_cli,
@@ -48,6 +49,7 @@ identity_cli.register(app)
 policy_cli.register(app)
 export_cli.register(app)
 dashboard_cli.register(app)
+dictionary_cli.register(app)
 versions_cli.register(app)
 quarantine_cli.register(app)
 doubtful_cli.register(app)

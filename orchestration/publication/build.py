@@ -7,11 +7,13 @@ Tables are created by select, never by copying a database: the file is compact, 
 into it. The golden records, person records and all of `clean` hold unmasked personal data and are not named.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import duckdb
+import yaml
 
 from data_quality.personal_data import is_identifier, redacted_sql
 from orchestration.database import identifier, literal
@@ -138,6 +140,19 @@ def build_file(connection: duckdb.DuckDBPyConnection, path: Path, tables: Sequen
     return rows
 
 
+@cache
+def column_comments() -> Mapping[str, Mapping[str, str]]:
+    """Comments of the columns of identity and quality tables, by `schema.table` and column."""
+    described = Path(__file__).with_name("published_columns.yml").read_text(encoding="utf-8")
+    comments: Mapping[str, Mapping[str, str]] = yaml.safe_load(described)
+    return comments
+
+
+def described_tables() -> dict[str, str]:
+    """Descriptions of the published tables beside the marts, by `schema.table`."""
+    return {table.name: table.description for table in _ALWAYS}
+
+
 def _published(table: PublishedTable, name: str, data_type: str) -> str:
     """SQL of a column as it goes out: names of files and headers are free text, and people write numbers into them."""
     column = identifier(name)
@@ -171,8 +186,10 @@ def _copy(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> int:
     comment = described[0] if described and described[0] else table.description
     if comment:
         connection.execute(f"comment on table {target} is {literal(comment)}")
+    written = column_comments().get(table.name, {})
     for name, _, column_comment in kept:
-        if column_comment:
-            connection.execute(f"comment on column {target}.{identifier(name)} is {literal(column_comment)}")
+        said = column_comment or written.get(name)
+        if said:
+            connection.execute(f"comment on column {target}.{identifier(name)} is {literal(said)}")
     counted = connection.execute(f"select count(*) from {source}").fetchone()
     return int(counted[0]) if counted else 0

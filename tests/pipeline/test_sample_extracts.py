@@ -6,7 +6,10 @@ import shutil
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
+import pandas as pd
 import pytest
+import sqlalchemy
 
 from orchestration.publication.diff import content_checksums
 
@@ -55,6 +58,49 @@ def test_one_customer_is_shown_with_profile_tags_and_timeline_and_nothing_unmask
     times = [moment["happened_at"] for moment in view["timeline"]]
     assert times == sorted(times, reverse=True)
     assert {"spend_tier", "lifecycle_stage"} <= {segment["scheme"] for segment in view["segments"]}
+
+
+def test_every_published_table_and_column_says_what_it_is(sample, published):
+    bi = published(sample / "warehouse")
+    silent = bi.rows("select schema_name, table_name from duckdb_tables() where comment is null")
+    silent += bi.rows("select table_name, column_name from duckdb_columns() where not internal and comment is null")
+    assert silent == []
+
+
+def test_sqlalchemy_and_pandas_read_the_published_file(sample):
+    file = sample / "warehouse" / "serving" / "current" / "c360.duckdb"
+    engine = sqlalchemy.create_engine(f"duckdb:///{file}", connect_args={"read_only": True})
+    with engine.connect() as connection:
+        inspector = sqlalchemy.inspect(connection)
+        assert {"customer_360", "fct_sales", "kpi_daily"} <= set(inspector.get_table_names(schema="marts"))
+        described = inspector.get_columns("customer_xref", schema="identity")
+        assert [column["name"] for column in described][:3] == ["source", "record_key", "customer_id"]
+        customers = sqlalchemy.Table("customer_360", sqlalchemy.MetaData(), schema="marts", autoload_with=connection)
+        assert {"customer_id", "net_revenue", "tags", "as_of"} <= set(customers.columns.keys())
+        counted = connection.execute(sqlalchemy.select(sqlalchemy.func.count()).select_from(customers)).scalar_one()
+        frame = pd.read_sql(sqlalchemy.select(customers), connection, parse_dates=["as_of"])
+        assert len(frame) == counted > 0
+        assert frame["customer_id"].is_unique
+        with pytest.raises(sqlalchemy.exc.DBAPIError, match="read-only"):
+            connection.execute(sqlalchemy.text("delete from marts.customer_360"))
+    engine.dispose()
+
+
+def test_each_version_has_a_dashboard_that_needs_nothing_else(sample, c360):
+    told = c360("dashboard", "--warehouse", sample / "warehouse")
+    assert told.returncode == 0, told.stderr
+    page = Path(told.stdout.strip())
+    assert page.samefile(sample / "warehouse" / "serving" / "current" / "dashboard.html")
+    html = page.read_text(encoding="utf-8")
+    assert len(html.encode()) < 3_000_000
+    assert "window.vegaEmbed=" in html
+    assert json.loads((page.parent / "manifest.json").read_text(encoding="utf-8"))["version"] in html
+    with duckdb.connect(str(sample / "warehouse" / "warehouse.duckdb"), read_only=True) as working:
+        phones = working.execute("select right(phone, 11) from identity.customers where phone is not null").fetchall()
+        names = working.execute(
+            "select name from identity.customers where regexp_full_match(name, '[一-鿿]{3,4}')"
+        ).fetchall()
+    assert [value for (value,) in [*phones, *names] if value in html] == []
 
 
 def test_a_backup_restored_elsewhere_is_the_same_warehouse(sample, tmp_path, c360, refresh):
