@@ -44,7 +44,9 @@ def published_tables(manifest: Mapping[str, Any]) -> list[DescribedTable]:
         if node["resource_type"] == "model" and node["schema"] == "marts"
     ]
     others = [
-        DescribedTable(name, description, [(column, "", said) for column, said in column_comments()[name].items()])
+        DescribedTable(
+            name, description, [(column, "", said) for column, said in column_comments().get(name, {}).items()]
+        )
         for name, description in described_tables().items()
     ]
     return [*sorted(marts, key=lambda table: table.name), *others]
