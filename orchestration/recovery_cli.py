@@ -1,15 +1,16 @@
-"""`c360 backup`, `restore` and `rebuild`: what to do before and after something is lost.
+"""`c360 backup`, `restore`, `rebuild` and `prune`: keeping, losing and getting back.
 
 Each reads its options, calls one function, prints.
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestration.cli_options import JsonOption, WarehouseOption, say, say_json, settings_for
+from orchestration.cli_options import JsonOption, WarehouseOption, out, say, say_json, settings_for, table
 from orchestration.settings import Settings
 
 
@@ -41,6 +42,7 @@ def register(app: typer.Typer, run_rebuild: Callable[[Settings], None]) -> None:
     app.command()(backup)
     app.command()(restore)
     app.command()(rebuild)
+    app.command()(prune)
 
 
 def backup(
@@ -95,3 +97,55 @@ def restore(
     if done.moved_aside:
         say(f"What was there lies in {done.moved_aside}: delete it when all is well.")
     say("Next: c360 versions --verify; then c360 refresh takes in what came since.")
+
+
+def prune(
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Keep this many days; default is seeds/policy/retention.csv.")
+    ] = None,
+    do_it: Annotated[bool, typer.Option("--yes", help="Drop them; without it they are only listed.")] = False,
+    even_needed: Annotated[
+        bool, typer.Option("--even-needed", help="Also what a rebuild needs: customers and facts will change.")
+    ] = False,
+    warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Drop deliveries from raw that are older than the policy keeps and that no rebuild needs.
+
+    A delivery is needed while one of its rows is loaded, was the first to name a record, or waits in quarantine.
+    """
+    from orchestration.as_of import business_day
+    from orchestration.cleaning.retention import first_day_kept, old_deliveries, raw_days_kept
+    from orchestration.cleaning.retention import prune as drop
+    from orchestration.database import connect
+    from orchestration.run_lock import RunLock
+
+    settings = settings_for(warehouse)
+    as_of = business_day(settings)
+    kept = days or raw_days_kept(settings.policy_dir, as_of)
+    if kept is None:
+        if as_json:
+            say_json({"first_day_kept": None, "deliveries": [], "bytes_freed": 0})
+        else:
+            say("The policy keeps all of raw (seeds/policy/retention.csv); --days says otherwise for once.")
+        return
+    with RunLock(settings):
+        with connect(settings, read_only=True) as con:
+            found = old_deliveries(con, settings, first_day_kept(as_of, kept))
+        chosen = [d for d in found if d.needed is None or even_needed]
+        freed = drop(settings, chosen) if do_it else 0
+    if as_json:
+        listed = [{**asdict(d), "dropped": do_it and d in chosen} for d in found]
+        say_json({"first_day_kept": first_day_kept(as_of, kept), "deliveries": listed, "bytes_freed": freed})
+        return
+    shown = table("delivery", "dataset", "files", "rows", "size", "needed for a rebuild", "fate")
+    fate = "dropped" if do_it else "would be dropped"
+    for d in found:
+        size, name = f"{d.bytes / 1e6:,.1f} MB", f"{d.source}/{d.dataset}"
+        row = (str(d.delivery_date), name, str(d.files), f"{d.rows:,}", size, d.needed or "no")
+        shown.add_row(*row, fate if d in chosen else "stays")
+    out.print(shown)
+    if do_it:
+        say(f"{len(chosen):,} deliveries dropped, {freed / 1e6:,.1f} MB free. Next: c360 refresh")
+    elif chosen:
+        say("Nothing was dropped. Take a backup, then say --yes.")

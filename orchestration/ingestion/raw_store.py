@@ -35,6 +35,8 @@ TECHNICAL_COLUMNS: dict[str, str] = {
     "_delivery_date": "date",
 }
 _UNPLACED = "_unplaced"
+PRUNED = "pruned"
+"""Status of a file whose rows were dropped from raw because nothing needs them; it is remembered and not read again."""
 
 
 @dataclass
@@ -281,6 +283,8 @@ def refresh_raw_views(con: duckdb.DuckDBPyConnection, settings: Settings) -> int
     rows: list[dict[str, Any]] = []
     for source, dataset, delivered, manifest in manifests(settings):
         for entry in manifest.files.values():
+            if entry.status == PRUNED:
+                continue
             row = asdict(entry)
             day = delivered or entry.delivery_date
             row |= {
