@@ -5,6 +5,7 @@ import dagster as dg
 from data_quality.contract import load_contracts
 from orchestration.jobs import RefreshRun, close_dead_runs, nightly_refresh, refresh_runs
 from orchestration.plan import plan_refresh
+from orchestration.publication.rollback import hold_in_force
 from orchestration.settings import Settings
 
 _settings = Settings()
@@ -44,8 +45,14 @@ def nightly_at_two(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]
     """Refresh with every delivery that came since the last one."""
     # A killed run of the command line would keep tonight's waiting in the queue.
     close_dead_runs(context.instance)
-    requests = refresh_requests(Settings(), run_key=context.scheduled_execution_time.isoformat())
-    return requests or dg.SkipReason("No new delivery, rule or code since the last version.")
+    settings = Settings()
+    requests = refresh_requests(settings, run_key=context.scheduled_execution_time.isoformat())
+    if requests:
+        return requests
+    held = hold_in_force(settings)
+    if held is not None:
+        return dg.SkipReason(f"Nothing is new since version {held.version} was put back: {held.why}.")
+    return dg.SkipReason("No new delivery, rule or code since the last version.")
 
 
 schedules = [nightly_at_two]

@@ -1,0 +1,42 @@
+"""Every command line of the operations page is one that `c360` understands."""
+
+import re
+import shlex
+
+import click
+import pytest
+import typer
+
+from orchestration.cli import app
+from orchestration.settings import PROJECT_ROOT
+
+PAGE = PROJECT_ROOT / "docs" / "operations.md"
+ROOT = typer.main.get_command(app)
+
+
+def command_lines() -> list[str]:
+    text = PAGE.read_text(encoding="utf-8")
+    indented = re.findall(r"^    (c360 .*?)(?:   .*)?$", text, re.MULTILINE)
+    quoted = [line for line in re.findall(r"`(c360 [^`]*)`", text) if line.islower() and "command" not in line]
+    return sorted({*indented, *quoted})
+
+
+@pytest.mark.parametrize("line", command_lines())
+def test_a_command_of_the_page_is_understood(line: str) -> None:
+    command, words = ROOT, shlex.split(line)[1:]
+    path = []
+    while isinstance(command, click.Group):
+        path.append(words[0])
+        command = command.commands[words.pop(0)]
+    if words:
+        # Parses options and arguments as a call would, and calls nothing.
+        command.make_context(" ".join(path), words)
+
+
+def test_a_command_that_does_not_exist_would_be_found() -> None:
+    with pytest.raises(click.UsageError):
+        ROOT.commands["rollback"].make_context("rollback", ["--because", "x"])
+
+
+def test_the_page_has_commands() -> None:
+    assert len(command_lines()) > 25
