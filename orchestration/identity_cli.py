@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from orchestration.cli_options import person
 from orchestration.errors import UserError
 from orchestration.settings import Settings
 
@@ -27,7 +28,15 @@ identity = typer.Typer(
 )
 
 WarehouseOption = Annotated[Path | None, typer.Option(help="Warehouse folder [C360_WAREHOUSE].", show_default=False)]
-ByOption = Annotated[str, typer.Option(help="Who decides; default is the user of this machine.", envvar="USER")]
+ByOption = Annotated[
+    str,
+    typer.Option(
+        help="Who decides; default is this machine's user.",
+        envvar="USER",
+        default_factory=lambda: person(None),
+        show_default=False,
+    ),
+]
 WhyOption = Annotated[str, typer.Option(help="Why, in a few words; kept with the decision, never published.")]
 _NEXT = "It binds from the next `c360 refresh` on."
 
