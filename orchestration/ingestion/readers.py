@@ -201,10 +201,11 @@ class _BadRows:
 
 @dataclass(frozen=True)
 class _Header:
-    """A header found in text: its names, its delimiter as written, and how many lines it and what is above it take."""
+    """A header found in text: its names, its delimiter as written, the index of its first line and of the one below."""
 
     names: list[str]
     delimiter: str
+    first: int
     lines: int
 
 
@@ -246,10 +247,30 @@ def _split_header(block: LineBlock, index: int, delimiter: str, limits: ReadingL
         names = grammar.split(whole)
         if names is not None:
             decoded = [name.decode().replace(separator, delimiter).lstrip("\ufeff") for name in names]
-            return _Header(decoded, delimiter, index + count)
+            return _Header(decoded, delimiter, index, index + count)
         if not grammar.opens.fullmatch(whole):
             return None
     return None
+
+
+def _rows_above(block: LineBlock, header: _Header, limits: ReadingLimits) -> list[BadRow]:
+    """The lines above the header that are no titles: unusable ones, and those filled like a row.
+
+    Where two exports are glued together, in two encodings for instance, the header of the second may be the only one
+    that can be read; the rows of the first are then kept as bad ones.
+    """
+    grammar = Grammar(header.delimiter.encode())
+    found: list[BadRow] = []
+    for index, line in enumerate(block.lines[: header.first]):
+        number, fault = block.start + index, block.faults.get(index)
+        if fault:
+            found.append(BadRow(number, fault.reason, fault.raw))
+            continue
+        values = grammar.split(line.removesuffix(b"\r")) or line.split(grammar.delimiter)
+        if 2 * sum(1 for value in values if value.strip()) > len(header.names) > 1:
+            text = line.decode("utf-8", "replace")[: limits.kept_raw_characters]
+            found.append(BadRow(number, "malformed_row", text))
+    return found
 
 
 def _after_header(block: LineBlock, lines: int) -> LineBlock:
@@ -285,6 +306,10 @@ def _read_delimited(job: Job) -> Reading:
     with framed_path.open("wb", buffering=1024 * 1024) as out:
         framer = Framer(delimiter.encode(), len(header.names), out, bad.add, job.limits, line_end(source))
         framed = framer.frame(_with_single_byte_delimiter(rest, header.delimiter) if exchanged else rest)
+    for row in _rows_above(block, header, job.limits):
+        bad.add(row)
+        framed.bad += 1
+        framed.errors[row.error] += 1
     bad.close()
     mapping = reader.map(header.names)
     problem = reader.problem(mapping, header.names)

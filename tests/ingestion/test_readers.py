@@ -127,6 +127,23 @@ def test_a_title_above_the_header_is_passed_over(deliver: Deliver, raw: Any) -> 
     assert raw.take_in("ticket_id, _line") == [("T1", 5)]
 
 
+def test_rows_above_the_only_header_that_can_be_read_are_bad_rows_and_titles_are_not(
+    deliver: Deliver, raw: Any
+) -> None:
+    header = "小票号,行号,销售时间,商品编码,数量,金额,商品名称"
+    first, second = (
+        f"{header}\nT1,1,2025,S1,1,9,茶\nT2,1,2025,S1,1,9,x\n",
+        f"{header}\n" + "T3,1,2025,S1,1,9,茶叶\n" * 9,
+    )
+    deliver("sales.csv", "销售日报,,,,,,\n".encode("gbk") + first.encode() + second.encode("gbk"))
+    assert raw.take_in("_line, _row_error, left(_raw, 4), ticket_id")[:4] == [
+        (2, "bad_encoding", "灏忕エ鍙", None),
+        (3, "bad_encoding", "T1,1", None),
+        (4, "malformed_row", "T2,1", None),
+        (6, None, None, "T3"),
+    ]
+
+
 def test_empty_text_is_null(deliver: Deliver, raw: Any) -> None:
     deliver("sales.csv", HEADER + ',phone,category\nT1,1,2025,S,1,2,"", \n')
     assert raw.take_in("phone, category, store_id") == [(None, " ", None)]
