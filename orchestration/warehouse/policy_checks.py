@@ -7,6 +7,7 @@ and `valuation/policy.py`).
 
 from pathlib import Path
 
+from data_quality.contract import CONTRACTS_DIR
 from orchestration.policy_tables import BESIDE_LINEAGE, POLICIES
 from orchestration.valuation.policy import load_policies
 from orchestration.warehouse.audience_files import check_audience_files
@@ -17,6 +18,9 @@ from orchestration.warehouse.rule_tables import read_rules
 from orchestration.warehouse.scheme_files import check_scheme_files
 from orchestration.warehouse.service_files import check_service_files
 from orchestration.warehouse.working_time_files import check_working_time_files
+
+# The shape of the policies that Python reads stands beside the contracts of the data.
+READ_BY_PYTHON = CONTRACTS_DIR.parent / "policies.yml"
 
 
 def check_policies(policy_dir: Path, reference_dir: Path, models_dir: Path) -> list[str]:
@@ -34,10 +38,12 @@ def check_policies(policy_dir: Path, reference_dir: Path, models_dir: Path) -> l
         UserError: a table is wrong; the message names file, row, value and what to do.
     """
     tables = check_policy_files(policy_dir)
+    check_policy_files(policy_dir, str(READ_BY_PYTHON))
     check_nothing_unread(policy_dir, [*tables, *POLICIES, *BESIDE_LINEAGE])
     check_policy_files(reference_dir, REFERENCES)
     check_scheme_files(policy_dir)
     check_named_rows(policy_dir)
+    check_named_rows(policy_dir, str(READ_BY_PYTHON))
     load_policies(policy_dir)
     check_working_time_files(policy_dir, reference_dir)
     check_service_files(policy_dir)

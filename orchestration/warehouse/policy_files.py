@@ -1,14 +1,15 @@
 """The policy tables that models read, checked before a run: every value must be of its column's type.
 
-What belongs here: shape and types of `seeds/policy/*.csv` as `warehouse_policies.yml` declares them, and what holds for
-a row of any of them. What does not: what the rules mean (`named_rows.py`, `scheme_files.py`, … and the models), and
-the policies that Python reads (each checked where it is read).
+What belongs here: shape and types of `seeds/policy/*.csv` as `warehouse_policies.yml` and `data_quality/policies.yml`
+declare them, and what holds for a row of any of them. What does not: what the rules mean (`named_rows.py`,
+`scheme_files.py`, …, the models, and where Python reads a policy).
 """
 
 import re
 from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 
 from orchestration.errors import UserError
@@ -28,7 +29,8 @@ def check_policy_files(policy_dir: Path, declaration: str = DECLARATION) -> list
 
     Args:
         policy_dir: The folder of the CSV files and of the declaration.
-        declaration: `warehouse_policies.yml`, or `warehouse_references.yml` for the folder of reference tables.
+        declaration: `warehouse_policies.yml`, `warehouse_references.yml` for the folder of reference tables, or the
+            path of `data_quality/policies.yml` for the policies that Python reads.
 
     Returns:
         The names of the tables that were checked.
@@ -106,6 +108,7 @@ def _fits(type_name: str) -> Callable[[str], bool]:
         "integer": lambda text: bool(re.fullmatch(r"-?\d{1,10}", text)) and abs(int(text)) <= _LARGEST_INTEGER,
         "boolean": lambda text: text.lower() in _TRUTH,
         "date": _is_day,
+        "double": _is_number,
     }
     return tests[type_name]
 
@@ -116,6 +119,13 @@ def _is_decimal(text: str, digits: int, decimals: int) -> bool:
         return False
     value = Decimal(text)
     return abs(value) < 10 ** (digits - decimals) and round(value, decimals) == value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return isfinite(float(text)) and "_" not in text
+    except ValueError:
+        return False
 
 
 def _is_day(text: str) -> bool:
