@@ -57,6 +57,9 @@ class Column(BaseModel):
     not_after_delivery: bool = Field(
         default=False, description="A date later than the day of delivery is a fault (`in_future`)."
     )
+    refers_to: str | None = Field(
+        default=None, description="The dataset (`pos/members`) whose key this column names; feeds the scorecard."
+    )
     unknown_value: Literal["quarantine", "warn"] = Field(
         default="warn", description="What an `enum` or `boolean` value outside the list does; required: quarantine."
     )

@@ -32,6 +32,8 @@ POLICIES = {
     "household_rules": "What says that customers share a home. One row per rule and first day of validity.",
     "publication": "How many published versions are kept, and how long. One row per setting and first day of validity.",
     "reading_limits": "How large and how broken a delivered file may be. One row per limit and first day of validity.",
+    "scorecard_targets": "From which share of good values a field is green, yellow or red; the most specific row wins. "
+    "One row per dimension, source, dataset, field and first day of validity.",
     "source_trust": "Which source is believed where sources differ. One row per source and first day of validity.",
     "value_model": "When a fit of customer value is trusted, and what stands in for it. "
     "One row per setting and first day of validity.",

@@ -11,7 +11,16 @@ import duckdb
 
 from data_quality.contract import Contract, load_contracts
 from orchestration.as_of import business_day
-from orchestration.cleaning import dictionaries, doubtful_values, drift, drift_policy, ledger, quarantine
+from orchestration.cleaning import (
+    dictionaries,
+    doubtful_values,
+    drift,
+    drift_policy,
+    ledger,
+    quarantine,
+    scorecard,
+    scorecard_policy,
+)
 from orchestration.cleaning.tables import clean_table
 from orchestration.database import identifier
 from orchestration.resources import Warehouse
@@ -251,8 +260,7 @@ def quarantined(warehouse: Warehouse) -> dg.MaterializeResult[None]:
 def drifted(warehouse: Warehouse) -> dg.MaterializeResult[None]:
     """Differences from the contracts and the usual that fail no row. Grain: finding by file, column and value."""
     started = time.monotonic()
-    known = {f"{contract.source}/{contract.dataset}": set(contract.columns) for contract in _CONTRACTS.values()}
-    policy = drift_policy.load(warehouse.settings.policy_dir, known)
+    policy = drift_policy.load(warehouse.settings.policy_dir, _known_columns())
     with warehouse.connect() as con:
         found = drift.build(con, _CONTRACTS.values(), policy)
         metadata = _table_metadata(con, "quality", "drift")
@@ -279,6 +287,33 @@ def doubted(warehouse: Warehouse) -> dg.MaterializeResult[None]:
     )
 
 
+@dg.asset(
+    key=["quality", "scorecard"],
+    deps=[
+        *_CLEAN_TABLES,
+        *(dg.AssetKey(["clean", name]) for name in ("names", "phones", "emails")),
+        dg.AssetKey(["quality", "deliveries"]),
+        dg.AssetKey(["policy", "scorecard_targets"]),
+    ],
+    group_name="quality",
+    kinds=_KINDS,
+    owners=_OWNERS,
+)
+def scored(warehouse: Warehouse) -> dg.MaterializeResult[None]:
+    """How good each field is, beside its target and its past. Grain: day, source, dataset, field and dimension."""
+    started = time.monotonic()
+    targets = scorecard_policy.load(warehouse.settings.policy_dir, _known_columns())
+    with warehouse.connect() as con:
+        red = scorecard.build(con, _CONTRACTS.values(), targets)
+        metadata = _table_metadata(con, "quality", "scorecard")
+    return dg.MaterializeResult(metadata={**metadata, "red": red, "seconds": round(time.monotonic() - started, 2)})
+
+
+def _known_columns() -> dict[str, set[str]]:
+    """Columns by `source/dataset`, which policy rows may name."""
+    return {f"{contract.source}/{contract.dataset}": set(contract.columns) for contract in _CONTRACTS.values()}
+
+
 assets = [
     *(_clean_asset(contract) for contract in _CONTRACTS.values()),
     *_DICTIONARIES,
@@ -286,5 +321,6 @@ assets = [
     deliveries,
     quarantined,
     drifted,
+    scored,
     doubted,
 ]

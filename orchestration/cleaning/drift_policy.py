@@ -3,12 +3,11 @@
 What belongs here: reading and checking these two files. What does not: finding differences (`drift.py`).
 """
 
-import csv
 from dataclasses import dataclass, fields
 from datetime import date
-from math import isfinite
 from pathlib import Path
 
+from orchestration.cleaning.policy_rows import read_day, read_number, read_rows
 from orchestration.errors import UserError
 
 # Findings without a threshold are there or not.
@@ -70,45 +69,12 @@ def load(policy_dir: Path, known: dict[str, set[str]]) -> DriftPolicy:
         UserError: a file is missing or a row is wrong; the message names file, row, value and what to write.
     """
     path = policy_dir / "drift_rules.csv"
-    rules = tuple(_rule(path, number, row, known) for number, row in _rows(path, _RULES))
+    rules = tuple(_rule(path, number, row, known) for number, row in read_rows(path, _RULES))
     anywhere = {r.finding for r in rules if not (r.source or r.dataset or r.column_name)}
     missing = sorted({*WITHOUT_THRESHOLD, *WITH_THRESHOLD} - anywhere)
     if missing:
         raise UserError(f"{path.name}: no row for all sources says what {missing[0]} means. Add one.")
     return DriftPolicy(rules, _settings(policy_dir / "drift_settings.csv"))
-
-
-def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            rows = [(n, {k: (v or "").strip() for k, v in row.items() if k}) for n, row in enumerate(reader, start=2)]
-            header = reader.fieldnames or []
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"The policy table {path} cannot be read ({error}). Restore it from the repository.") from error
-    absent = [c for c in columns if c not in header]
-    if absent:
-        raise UserError(
-            f"{path.name} has no column {', '.join(absent)}: its first line must name {', '.join(columns)}."
-        )
-    return rows
-
-
-def _day(where: str, text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UserError(f"{where}: valid_from is {text!r}: write a day as YYYY-MM-DD.") from None
-
-
-def _number(where: str, name: str, text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not isfinite(number) or number <= 0:
-        raise UserError(f"{where}: {name} is {text!r}: write a number above 0.")
-    return number
 
 
 def _rule(path: Path, number: int, row: dict[str, str], known: dict[str, set[str]]) -> DriftRule:
@@ -125,7 +91,7 @@ def _rule(path: Path, number: int, row: dict[str, str], known: dict[str, set[str
         raise UserError(f"{where}: there is no dataset {row['source']}/{row['dataset']}; use {', '.join(known)}.")
     if row["column_name"] and finding != "new_column" and not any(row["column_name"] in c for c in fitting):
         raise UserError(f"{where}: no such dataset has a column {row['column_name']!r}. Correct the name.")
-    threshold = _number(where, "threshold", row["threshold"]) if finding in WITH_THRESHOLD else 0.0
+    threshold = read_number(where, "threshold", row["threshold"]) if finding in WITH_THRESHOLD else 0.0
     return DriftRule(
         finding,
         row["source"],
@@ -133,7 +99,7 @@ def _rule(path: Path, number: int, row: dict[str, str], known: dict[str, set[str
         row["column_name"],
         severity,
         threshold,
-        _day(where, row["valid_from"]),
+        read_day(where, row["valid_from"]),
     )
 
 
@@ -145,11 +111,11 @@ def _fits(name: str, source: str, dataset: str) -> bool:
 def _settings(path: Path) -> DriftSettings:
     names = [field.name for field in fields(DriftSettings)]
     in_force: dict[str, tuple[date, float]] = {}
-    for number, row in _rows(path, ("setting", "value", "valid_from")):
+    for number, row in read_rows(path, ("setting", "value", "valid_from")):
         where = f"{path.name} row {number}"
         if row["setting"] not in names:
             raise UserError(f"{where}: setting {row['setting']!r} is not known; use {', '.join(names)}.")
-        since, value = _day(where, row["valid_from"]), _number(where, row["setting"], row["value"])
+        since, value = read_day(where, row["valid_from"]), read_number(where, row["setting"], row["value"])
         if row["setting"] not in in_force or since >= in_force[row["setting"]][0]:
             in_force[row["setting"]] = (since, value)
     missing = [name for name in names if name not in in_force]

@@ -38,9 +38,9 @@ def record(con: duckdb.DuckDBPyConnection, contract: Contract, policy_dir: Path 
 
     `clean.field_profiles(source, dataset, delivery_date, column_name, signature, rows, filled, unreadable, unknown,
     faulty, numbers, distinct_values, mean, deviation, shares)`: one row per delivery and contract column. `filled` are
-    values that could be read, `unreadable` those that could not, `unknown` those outside an optional list, `faulty`
-    rows that any rule on the column sent to quarantine. `mean` and `deviation` are those of a number, of the length of
-    a text, or of the days between a date and its delivery; `numbers` are texts that are numbers; `shares`
+    values that could be read, `unreadable` those that could not, `unknown` those outside a list, `faulty` rows that
+    any rule on a given value of the column sent to quarantine. `mean` and `deviation` are those of a number, of the
+    length of a text, or of the days between a date and its delivery; `numbers` are texts that are numbers; `shares`
     counts the rows by choice, or for the column that dates the row by days until its delivery. Reads `conformed_rows`
     and `conformed_files`.
     """
@@ -160,7 +160,7 @@ def _profile_sql(contract: Contract) -> str:
                 split_part(reason, ':', 2) as column_name,
                 count(*) filter (reason like 'unreadable:%') as unreadable,
                 count(*) filter (reason like 'unknown_value:%') as unknown,
-                count(*) as faulty
+                count(*) filter (reason not like 'missing:%') as faulty
             from (select delivery_date, unnest(reasons) as reason from delivered where reasons is not null)
             group by all
         ),

@@ -66,6 +66,13 @@ _ALWAYS = (
     PublishedTable(
         "quality", "delivery_files", "What became of each delivered file. One row per file.", required=False
     ),
+    PublishedTable(
+        "quality",
+        "scorecard",
+        "Completeness, validity, timeliness, uniqueness and consistency beside target and past. "
+        "One row per day, source, dataset, field and dimension.",
+        required=False,
+    ),
     PublishedTable("quality", "drift", "Changes in what a source delivers. One row per finding.", required=False),
     PublishedTable(
         "quality",

@@ -26,6 +26,7 @@ def test_every_clean_table_is_an_asset_with_its_grain() -> None:
         "quality/quarantine",
         "quality/doubtful_values",
         "quality/drift",
+        "quality/scorecard",
     }
     assert all(spec.owners == ["team:data-engineering"] for spec in specs.values())
     assert all(spec.group_name == spec.key.path[0] for spec in specs.values())
