@@ -13,7 +13,7 @@ LINT_WAREHOUSE ?= .lint/warehouse
 # uv when it is on the path, else one of our own, made from pip below.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 
-.PHONY: help install demo bench-identity bench-value policy-docs test test-slow fuzz lint types models docs dev clean test-browser
+.PHONY: help install demo bench-identity bench-value policy-docs test test-slow fuzz fuzz-coverage lint types models docs dev clean test-browser
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,10 @@ fuzz: install ## new random cases against the readers and parsers, some minutes;
 
 test-browser: install ## the dashboard in a headless Chromium
 	$(VENV)/bin/python -m pytest -m slow tests/dashboard
+
+RUNS ?= 100000
+fuzz-coverage: install ## the parsers under atheris, RUNS=n inputs (needs the package index)
+	$(UV) run --frozen --no-sync --quiet --with atheris python -m tests.hostile.with_atheris -atheris_runs=$(RUNS) -max_len=400
 
 lint: install ## ruff on the Python, sqlfluff on the SQL
 	$(VENV)/bin/ruff check .
