@@ -34,6 +34,10 @@ concurrency:
   runs:
     # Runs share one working database, so they follow one another.
     max_concurrent_runs: 1
+event_log_storage:
+  # Dagster's own files, whose connections stay open; leave it out, and a refresh takes seconds longer.
+  module: orchestration.event_storage
+  class: OpenSqliteEventLogStorage
 """
 
 _GATES = {"DagsterAssetCheckFailedError", "ModelTestsFailedError"}
@@ -108,6 +112,13 @@ def prepare_instance_home(settings: Settings) -> Path:
     if not config.exists():
         config.write_text(_INSTANCE_CONFIG, encoding="utf-8")
     return home
+
+
+def open_instance(settings: Settings) -> dg.DagsterInstance:
+    """Open what Dagster keeps of this warehouse's runs, for this process and those it starts."""
+    home = str(prepare_instance_home(settings))
+    os.environ["DAGSTER_HOME"] = home
+    return dg.DagsterInstance.from_config(home)
 
 
 def _event_logger(_context: dg.InitLoggerContext) -> logging.Logger:
@@ -233,7 +244,7 @@ def _run_all(
     home = prepare_instance_home(settings)
     # dbt's own lines go where a person can look them up; the terminal shows the steps.
     with (
-        dg.DagsterInstance.from_config(str(home)) as instance,
+        open_instance(settings) as instance,
         (home / DBT_LOG).open("w", encoding="utf-8") as dbt_log,
         redirect_stdout(dbt_log),
     ):
@@ -308,6 +319,6 @@ def recent_runs(settings: Settings, limit: int) -> list[RecordedRun]:
     """The last runs on this warehouse, from the CLI or the UI, newest first."""
     if not settings.dagster_home.exists():
         return []
-    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+    with open_instance(settings) as instance:
         records = instance.get_run_records(limit=limit)
     return [RecordedRun(r.create_timestamp, r.dagster_run.job_name, r.dagster_run.status.value) for r in records]

@@ -24,6 +24,7 @@ KNOWS_DAGSTER = {
     "assets.py",
     "checks.py",
     "definitions.py",
+    "event_storage.py",
     "jobs.py",
     "schedules.py",
     "sensors.py",

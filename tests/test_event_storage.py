@@ -1,0 +1,44 @@
+"""Events kept over open connections are the events that Dagster's own storage reads."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.storage.event_log import SqliteEventLogStorage
+
+from orchestration.event_storage import OpenSqliteEventLogStorage
+from orchestration.jobs import open_instance
+from orchestration.settings import Settings
+
+
+@dg.asset
+def numbers() -> int:
+    return 1
+
+
+@pytest.fixture
+def instance(own_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    return open_instance(own_settings)
+
+
+def test_dagster_reads_what_was_kept_and_old_runs_are_closed(
+    own_settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    storage = instance.event_log_storage
+    assert isinstance(storage, OpenSqliteEventLogStorage)
+    with instance:
+        runs = [dg.materialize([numbers], instance=instance).run_id for _ in range(4)]
+        assert len(storage._engines) == 3
+        kept = {run: len(instance.all_logs(run)) for run in runs}
+    files = SqliteEventLogStorage(str(Path(own_settings.dagster_home) / "history" / "runs"))
+    assert {run: len(files.get_logs_for_run(run)) for run in runs} == kept
+    assert files.get_latest_materialization_events([numbers.key])[numbers.key] is not None
+
+
+def test_a_run_that_was_deleted_is_empty_and_does_not_break_the_next(instance: dg.DagsterInstance) -> None:
+    with instance:
+        run = dg.materialize([numbers], instance=instance).run_id
+        instance.delete_run(run)
+        assert instance.all_logs(run) == []
+        assert dg.materialize([numbers], instance=instance).success
