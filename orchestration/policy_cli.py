@@ -45,3 +45,13 @@ def docs() -> None:
     page = settings.root / "docs" / "policy.md"
     page.write_text(render(settings.policy_dir, settings.root / "models"), encoding="utf-8")
     typer.echo(f"Written: {page.relative_to(settings.root)}")
+
+
+@policy.command()
+def check() -> None:
+    """Say what is wrong with the tables of seeds/policy, as a refresh does before it begins."""
+    from orchestration.warehouse.policy_checks import check_policies
+
+    settings = Settings()
+    check_policies(settings.policy_dir, settings.reference_dir, settings.root / "models")
+    typer.echo(f"The {len(list(settings.policy_dir.glob('*.csv')))} tables of seeds/policy are sound.")

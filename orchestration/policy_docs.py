@@ -37,6 +37,7 @@ by `{REFRESH}`; edit the files, never the page. A change takes effect with the n
   by the rows that were in force on its last day, and days before the first row by the first.
 - *At least* takes the bound in, *below* leaves it out. Where rows carry a *position*, the first that holds wins.
 - `c360 policy show NAME --on 2026-06-30` shows a table as it was in force on a day.
+- `c360 policy check` names file, row and value of what is wrong; a refresh refuses to begin with it.
 - How a *rule* is written: [rules](rules.md).
 """
 
