@@ -152,6 +152,23 @@ def test_a_late_delivery_adds_its_rows_and_keeps_the_ids(sample, refresh, publis
     assert bi.one(f"select count(*) from quality.deliveries where delivery_date = date '{LATE}'") > 0
 
 
+def test_what_a_rollback_took_back_is_not_published_again_by_the_next_refresh(sample, c360, refresh, published):
+    options = ("--warehouse", sample / "warehouse")
+    found = json.loads(c360("versions", "--json", *options).stdout)
+    newest, before = found[0]["version"], found[1]["version"]
+    differs = json.loads(c360("diff", *options, "--json").stdout)
+    assert (differs["before"], differs["after"], differs["same"]) == (before, newest, False)
+    assert {t["table"] for t in differs["tables"]} >= {"marts.fct_sales", "quality.deliveries"}
+    gone_back = c360("rollback", "--why", "the late delivery is wrong", *options)
+    assert gone_back.returncode == 0, gone_back.stderr
+    assert f"versions/{before}/" in str(published(sample / "warehouse").path.resolve())
+    said = refresh(sample / "landing", sample / "warehouse").stdout
+    assert "the late delivery is wrong" in said
+    assert "--publish" in said
+    assert c360("rollback", newest, "--why", "it was right", *options).returncode == 0
+    assert f"versions/{newest}/" in str(published(sample / "warehouse").path.resolve())
+
+
 def working_minutes(opened: datetime, ended: datetime) -> float:
     """Working minutes as a person counts them: day after day, the part of each opening that lies between the two."""
     hours = list(csv.DictReader((SEEDS / "policy" / "working_hours.csv").open(encoding="utf-8")))
