@@ -129,7 +129,9 @@ def show_entry(
     for name, value in (told or {}).items():
         shown.add_row(name.replace("_", " "), str(value))
     out.print(shown)
-    if found.status == "open" and needed:
+    if decided is not None and decided.verdict not in ("reopened", found.status):
+        say(f"It is {decided.verdict} from the next `c360 refresh` on.")
+    elif found.status == "open" and needed:
         columns = " ".join(f"--set {reason.partition(':')[2]}=…" for reason in needed if ":" in reason)
         say(f"Next: c360 quarantine release {found.entry_id} {columns} --why …, or discard it, or a corrected file.")
     elif found.status == "open":
