@@ -66,10 +66,12 @@ def tier_share(codes: Codes) -> Chart:
         )
         .transform_filter("datum.share >= 0.06")
         .transform_calculate(middle="(datum.from + datum.to) / 2")
-        .mark_text(color="white", fontWeight=600)
+        .mark_text(fontWeight=600)
         .encode(
             x="middle:Q",
             y=alt.Y("measure_label:N", sort=ordered("measure")),
+            # The first tier is dark, the others are pale.
+            color=alt.condition("datum.tier_order === 0", alt.value("white"), alt.value("#1c2733")),
             text=alt.Text("share:Q", format=".0%"),
         )
     )

@@ -26,6 +26,8 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, GREY = (
 )
 RANGE = [BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW, RED, GREY]
 _TIER_RANGE = ["#5a4fcf", YELLOW, "#8fa3bf", "#b6bdc9", SKY, GREEN, ORANGE, RED]
+# Who was not there yet: seen on white and on black.
+_PALE = "rgba(140, 150, 165, 0.35)"
 STAGE_COLOURS = {
     "new": SKY,
     "growing": GREEN,
@@ -33,7 +35,7 @@ STAGE_COLOURS = {
     "steady": "#7f93c9",
     "at_risk": ORANGE,
     "lost": GREY,
-    "not_yet": "#dfe3ea",
+    "not_yet": _PALE,
 }
 OUTCOME_COLOURS = {"superseded": SKY, "repeated": GREY, "quarantined": RED}
 TIGHT = alt.Scale(paddingInner=0.04)
@@ -62,7 +64,7 @@ def palette(domain: str, codes: Sequence[str], colours: Mapping[str, str] | Sequ
 def tier_scale(codes: Codes) -> alt.Scale:
     """A colour for each tier, by its place; who is in none is pale."""
     tiers = [code for code in codes["tier"] if code != "not_yet"]
-    colours = dict(zip(tiers, _TIER_RANGE * len(tiers), strict=False)) | {"not_yet": "#dfe3ea", "none": "#dfe3ea"}
+    colours = dict(zip(tiers, _TIER_RANGE * len(tiers), strict=False)) | {"not_yet": _PALE, "none": _PALE}
     return palette("tier", codes["tier"], colours)
 
 

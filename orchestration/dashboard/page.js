@@ -176,10 +176,12 @@
       view: null,
       async draw(mine) {
         const rows = item.choose();
+        if (!rows.length) return; // nothing to scale by: the box says so, and a wider choice draws it
         const spec = worded(panel.spec);
         spec.datasets = { ...spec.datasets, rows };
         const result = await window.vegaEmbed(place, spec, {
           actions: false, renderer: "svg", ast: true, mode: "vega-lite", config: look(), tooltip: { theme: "custom" },
+          logLevel: 1, // errors: a step of a chart may end without rows, which is no fault
         });
         if (mine !== drawing) result.finalize(); else item.view = result.view;
       },
@@ -191,8 +193,9 @@
       },
       update() {
         const rows = item.choose();
-        if (!item.view) return;
-        item.view.data("rows", rows.map((row) => ({ ...row }))).resize().runAsync();
+        if (!rows.length) return null;
+        if (!item.view) return item.draw(drawing);
+        return item.view.data("rows", rows.map((row) => ({ ...row }))).resize().runAsync();
       },
     };
     drawn.push(item);
