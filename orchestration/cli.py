@@ -177,6 +177,7 @@ recovery_cli.register(app, _rebuild)
 def status(warehouse: WarehouseOption = None) -> None:
     """Deliveries, last runs and the published version."""
     settings = _settings(warehouse=warehouse)
+    from orchestration.gates.gate import report_file
     from orchestration.jobs import recent_runs
     from orchestration.publication.versions import current_version
     from orchestration.summary import latest_deliveries
@@ -191,10 +192,14 @@ def status(warehouse: WarehouseOption = None) -> None:
             deliveries.add_row(str(line.delivery_date), line.dataset, *(f"{count:,}" for count in counts))
         out.print(deliveries)
         out.print(f"Published: {version.id}, as of {version.manifest.as_of}: {version.file}", highlight=False)
+        if version.report.exists():
+            out.print(f"Quality of that run: {version.report}", highlight=False)
     runs = Table("started (UTC)", "job", "status")
     for run in recent_runs(settings, limit=5):
         runs.add_row(f"{run.started:%Y-%m-%d %H:%M:%S}", run.job, run.status)
     out.print(runs)
+    if report_file(settings).exists():
+        out.print(f"Quality of the last run: {report_file(settings)}", highlight=False)
 
 
 @app.command()

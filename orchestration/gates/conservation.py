@@ -30,6 +30,15 @@ STAGING_TO_FACTS = "staging_to_facts"
 FACTS_TO_CUSTOMERS = "facts_to_customers"
 BEFORE_TO_AFTER_MERGE = "before_to_after_merge"
 MARTS_TO_PUBLISHED = "marts_to_published"
+HOPS = (
+    FILE_TO_RAW,
+    RAW_TO_CLEAN,
+    CLEAN_TO_STAGING,
+    STAGING_TO_FACTS,
+    FACTS_TO_CUSTOMERS,
+    BEFORE_TO_AFTER_MERGE,
+    MARTS_TO_PUBLISHED,
+)
 
 _CREATE = """
 create table if not exists quality.conservation (
@@ -214,16 +223,7 @@ def summarise(con: duckdb.DuckDBPyConnection) -> list[HopSummary]:
     found = con.execute(
         "select hop, count(*), count(*) filter (where not is_balanced) from quality.conservation group by hop"
     ).fetchall()
-    order = [
-        FILE_TO_RAW,
-        RAW_TO_CLEAN,
-        CLEAN_TO_STAGING,
-        STAGING_TO_FACTS,
-        FACTS_TO_CUSTOMERS,
-        BEFORE_TO_AFTER_MERGE,
-        MARTS_TO_PUBLISHED,
-    ]
-    return sorted((HopSummary(*row) for row in found), key=lambda summary: order.index(summary.hop))
+    return sorted((HopSummary(*row) for row in found), key=lambda summary: HOPS.index(summary.hop))
 
 
 def _replace(con: duckdb.DuckDBPyConnection, hop: str, parts: Iterable[str], as_of: date) -> None:

@@ -1,7 +1,8 @@
 """One gate: run a stage's suite on the working database and keep what it found.
 
-What belongs here: opening the database for a suite, counting what it looks at (`conservation.py`), and storing the
-results. What does not: what is expected (`data_quality/suites`), and how Dagster shows it (`checks.py`).
+What belongs here: opening the database for a suite, counting what it looks at (`conservation.py`), storing the results
+and the page about them (`report.py`). What does not: what is expected (`data_quality/suites`), and how Dagster
+shows it (`checks.py`).
 """
 
 from datetime import date, datetime
@@ -14,6 +15,7 @@ from data_quality.results import CheckResult
 from data_quality.suite import Suite
 from orchestration import database
 from orchestration.gates.conservation import HopSummary, balance_deliveries, balance_marts, summarise
+from orchestration.gates.report import REPORT_NAME, write_report
 from orchestration.gates.store import append_results
 from orchestration.settings import Settings
 
@@ -46,6 +48,10 @@ def check_stage(
     checked_at = datetime.now(ZoneInfo(settings.timezone)).replace(tzinfo=None)
     with database.connect(settings) as connection:
         append_results(connection, run_id=run_id, stage=suite.stage, checked_at=checked_at, results=results)
+        # After every gate, so that a run that stops has its page too.
+        write_report(
+            connection, report_file(settings), run_id=run_id, as_of=as_of, title=f"Quality of the last run, {as_of}"
+        )
     return results
 
 
@@ -53,6 +59,11 @@ def hop_summaries(settings: Settings) -> list[HopSummary]:
     """What conservation has counted so far, hop by hop; none before the first hop was counted."""
     with database.connect(settings, read_only=True) as connection:
         return summarise(connection)
+
+
+def report_file(settings: Settings) -> Path:
+    """The page about the last run, whatever became of it; each version has its own beside its file."""
+    return settings.warehouse / REPORT_NAME
 
 
 def published_file(settings: Settings) -> Path:

@@ -79,6 +79,7 @@ def published_version(
             "bytes": manifest.bytes,
             "sha256": manifest.sha256,
             "rows": dg.MetadataValue.json(manifest.rows),
+            "quality_report": dg.MetadataValue.path(str(version.report)),
             "conservation": dg.MetadataValue.md(balances_table(hop_summaries(settings))),
             "seconds": round(time.perf_counter() - started, 2),
         },

@@ -20,6 +20,7 @@ from orchestration import database
 from orchestration.errors import UserError
 from orchestration.gates.conservation import MARTS_TO_PUBLISHED, balance_published, imbalances
 from orchestration.gates.gate import check_stage
+from orchestration.gates.report import REPORT_NAME, write_report
 from orchestration.gates.store import refusals, tally
 from orchestration.publication.build import STORAGE_VERSION, build_file, tables_to_publish
 from orchestration.publication.manifest import FILE_NAME, Manifest, sha256_of, write_manifest
@@ -118,6 +119,10 @@ def publish(
                 }
             )
             write_manifest(folder, manifest)
+            doing = "writing the report on its quality"
+            with database.connect(settings, read_only=True) as connection:
+                title = f"Quality of version {version_id}"
+                write_report(connection, folder / REPORT_NAME, run_id=run_id, as_of=as_of, title=title)
             sync_folder(folder)
             final = folder.with_name(version_id)
             folder.rename(final)

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from orchestration.errors import UserError
+from orchestration.gates.report import REPORT_NAME
 from orchestration.publication.manifest import FILE_NAME, Manifest, read_manifest, sha256_of
 from orchestration.publication.policy import PublicationPolicy
 from orchestration.settings import Settings
@@ -40,6 +41,11 @@ class Version:
     def file(self) -> Path:
         """The DuckDB file that readers open."""
         return self.path / FILE_NAME
+
+    @property
+    def report(self) -> Path:
+        """The page on the quality of the run that made it; absent for versions of an earlier release."""
+        return self.path / REPORT_NAME
 
 
 def list_versions(settings: Settings) -> list[Version]:

@@ -91,7 +91,8 @@ select 'pos' as source, 'members' as dataset, date '2026-06-29' as delivery_date
        null::varchar as resolution, 'abc123abc123' as entry_id, 'ab12' as file_sha256, true as counted;
 
 create table quality.drift as
-select 'pos' as source, 'sales' as dataset, date '2026-06-29' as delivery_date, 'ignored' as severity, true as is_newest,
+select 'pos' as source, 'sales' as dataset, date '2026-06-29' as delivery_date, 'volume' as finding, 10 as rows,
+       'ignored' as severity, true as is_newest,
        'pos/sales delivered 2026-06-29: volume 100 → 10' as message;
 
 create table marts.customer_360 as
