@@ -99,7 +99,7 @@ class Calibration:
             self._found |= {
                 "duplicates": self._rounded(fitted.duplicates),
                 "relatives": self._rounded(fitted.relatives),
-                "records": self._records,
+                "records": float(self._records),
             }
             _save(self._path, self._known | {self._step: self._found})
         return Odds(self._found["duplicates"], self._found["relatives"])

@@ -49,7 +49,9 @@ CEILINGS = {
         case
             when coalesce(l.city, l.district, l.road, l.address_key) is null
                 or coalesce(r.city, r.district, r.road, r.address_key) is null then {unknown}
-            else {any}
+            when l.road = r.road or l.address_key = r.address_key or list_has_any(l.address_words, r.address_words)
+                or (l.district is null and r.district is null and l.road is not null and r.road is not null) then {any}
+            else {apart}
         end
     """,
     "id_card": """
@@ -61,7 +63,7 @@ CEILINGS = {
     """,
 }
 """Field to SQL of the most it can weigh as far as a glance tells: `unknown` (nothing), `same`, `different`, `other`
-(what the best level but `same` weighs) or `any` (what the best level weighs)."""
+(what the best level but `same` weighs), `apart` (the best that is no door or road) or `any` (the best level)."""
 
 # Sums of doubles in another order differ in the last digits; a pair at the threshold is compared.
 _ROUNDING = 1e-6
@@ -112,6 +114,7 @@ def _most(model: "Model", field: str, sql: str) -> str:
         "same": weights.get("same", 0.0),
         "different": weights["different"],
         "other": max(0.0, *(weight for level, weight in weights.items() if level != "same")),
+        "apart": max(0.0, *(weight for level, weight in weights.items() if level not in ("same_door", "same_road"))),
         "any": max(0.0, *weights.values()),
     }
     return sql.format(**{name: f"{weight!r}::double" for name, weight in best.items()})

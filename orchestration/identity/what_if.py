@@ -6,6 +6,7 @@ pairs, customers, ids and revenue. What does not: changing anything.
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -24,7 +25,8 @@ from orchestration.settings import Settings
 class Difference:
     """The present and the changed resolution side by side; pairs are pairs of person records of one customer.
 
-    `*_gained` and `*_lost` are what only the changed and only the present one has. `customers_merged` are changed
+    `*_gained` and `*_lost` are what only the changed and only the present one has. `clusters` are customers of two and
+    more person records. `customers_merged` are changed
     customers with records of several present ones, `customers_split` present ones whose records go to several.
     `revenue_moved` is the net revenue (CNY, after refunds, cancellations and returns) of records whose customer id
     changes; `held` says that the gate would hold the run.
@@ -33,6 +35,7 @@ class Difference:
     pairs: tuple[int, int]
     pairs_gained: int
     pairs_lost: int
+    clusters: tuple[int, int]
     customers: tuple[int, int]
     customers_unchanged: int
     customers_merged: int
@@ -55,6 +58,7 @@ class Difference:
         share = self.revenue_moved / self.revenue if self.revenue else Decimal(0)
         return [
             both("linked pairs", self.pairs, f"{self.pairs_gained:,} gained, {self.pairs_lost:,} lost"),
+            both("clusters of two and more records", self.clusters),
             both("customers", self.customers),
             ("customers with the same records", "", f"{self.customers_unchanged:,}", ""),
             ("customers merged", "", f"{self.customers_merged:,}", "each from several present ones"),
@@ -79,13 +83,21 @@ class _ChangedSettings(Settings):
         return self.policy_folder
 
 
-def compare_with_present(settings: Settings, policy: Path | None = None, model: Path | None = None) -> Difference:
+def compare_with_present(
+    settings: Settings,
+    policy: Path | None = None,
+    model: Path | None = None,
+    tell: Callable[[str], None] = lambda step: None,
+) -> Difference:
     """Resolve the present clean records by another policy or model and compare with the present customers.
+
+    Everything is resolved anew, so it costs what identity costs in a first run.
 
     Args:
         settings: Names the warehouse, which is only read.
         policy: Folder with changed policy files; files that it lacks are the present ones.
         model: Another trained model.
+        tell: Called with each step before it starts.
 
     Raises:
         UserError: neither is given or readable, a file has no counterpart, or nothing was resolved yet.
@@ -112,9 +124,13 @@ def compare_with_present(settings: Settings, policy: Path | None = None, model: 
         with connect(changed) as connection:
             connection.execute(f"attach {literal(str(settings.database))} as present (read_only)")
             _share_clean(connection)
+            tell("gathering the records")
             make_records(connection, changed)
+            tell("comparing and linking them by the changed rules")
             make_links(connection, changed)
+            tell("giving ids")
             report = make_customer_ids(connection, changed)
+            tell("comparing with the present customers")
             return _difference(connection, held=bool(report["held"]))
 
 
@@ -216,6 +232,7 @@ select
     (select count(*) from compared where was is null), (select count(*) from compared where becomes is null),
     (select count(*) from present.identity.review_queue), (select count(*) from identity.review_queue),
     (select coalesce(max(n), 0) from old), (select coalesce(max(n), 0) from new),
+    (select count(*) from old where n > 1), (select count(*) from new where n > 1),
     (select coalesce(sum(amount), 0) from compared),
     (select coalesce(sum(amount), 0) from compared where was is distinct from becomes)
 from pairs as p
@@ -240,7 +257,8 @@ def _difference(connection: duckdb.DuckDBPyConnection, *, held: bool) -> Differe
         unlinked=(row[11], row[12]),
         review_pairs=(row[13], row[14]),
         largest_customer=(row[15], row[16]),
-        revenue=Decimal(row[17]),
-        revenue_moved=Decimal(row[18]),
+        clusters=(row[17], row[18]),
+        revenue=Decimal(row[19]),
+        revenue_moved=Decimal(row[20]),
         held=held,
     )

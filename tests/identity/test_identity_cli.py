@@ -1,5 +1,6 @@
 """The commands on identity: a reviewer's day at the terminal; no value of a person is printed."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -72,6 +73,20 @@ def test_explain_tells_why_in_words(run: Callable[..., str]) -> None:
     assert "name agrees: speaks for one person" in told
     assert "phone_same_name" in run("explain", "M1")
     assert "REVIEW" in run("explain", "K1", "M1")
+
+
+def test_what_is_told_can_be_read_by_a_program(run: Callable[..., str], world: Any) -> None:
+    pair = json.loads(run("explain", "M1", "A1", "--json"))
+    assert (pair["outcome"], pair["left"], pair["right"]) == ("SAME", "pos.members:M1", "ecommerce.customers:A1")
+    assert pair["weight"] == pytest.approx(sum(f["weight"] or 0 for f in pair["fields"]) + (pair["base"] or 0), abs=0.1)
+    customer = json.loads(run("explain", "M1", "--json"))
+    assert {r["record"] for r in customer["records"]} == {"pos.members:M1", "ecommerce.customers:A1"}
+    assert {link["rule"] for link in customer["links"]} == {"phone_same_name"}
+    queue = json.loads(run("review", "list", "--json"))
+    assert {p["reason"] for p in queue} == {"several people possible"}
+    assert json.loads(run("review", "list", "--decided", "--json")) == []
+    assert json.loads(run("identity", "status", "--json"))["held"] is False
+    assert "Nothing was decided" in run("review", "list", "--decided")
 
 
 def test_unmerge_writes_decisions(run: Callable[..., str], world: Any) -> None:

@@ -1,8 +1,10 @@
 """What another policy or model would change is told before anything is changed."""
 
 import shutil
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ import pytest
 
 from orchestration.database import connect
 from orchestration.errors import UserError
+from orchestration.identity.policy import load_policy
+from orchestration.identity.scoring import default_model, save_model
 from orchestration.identity.what_if import compare_with_present
 from orchestration.settings import Settings
 
@@ -47,6 +51,22 @@ def test_a_changed_policy_is_measured_in_pairs_customers_ids_and_revenue(stored:
     assert found.revenue == Decimal(210)
     assert found.revenue_moved in (Decimal(40), Decimal(100))
     assert found.rows()[0] == ("linked pairs", "1", "0", "0 gained, 1 lost")
+
+
+def test_a_changed_model_is_measured_step_by_step(stored: Any, tmp_path: Path) -> None:
+    born = {"birthday": "1990-02-03", "city": "成都市"}
+    stored.member("M3", "李晓明", "13912340003", **born)
+    stored.account("A3", "李晓明", "13912340004", **born)
+    stored.add("ecommerce_orders", order_id="O3", account_id="A3", amount=25)
+    stored.store()
+    doubtful = replace(default_model(load_policy(stored.settings.policy_dir, date(2026, 6, 1))), priors=((inf, 1e-14),))
+    save_model(replace(doubtful, provenance={"records": 5}), tmp_path / "doubtful.json")
+    told: list[str] = []
+    found = compare_with_present(stored.settings, model=tmp_path / "doubtful.json", tell=told.append)
+    assert (found.pairs, found.pairs_gained, found.pairs_lost) == ((2, 1), 0, 1)
+    assert (found.clusters, found.customers, found.customers_split) == ((2, 1), (3, 4), 1)
+    assert found.revenue_moved in (Decimal(0), Decimal(25))
+    assert [step.split()[0] for step in told] == ["gathering", "comparing", "giving", "comparing"]
 
 
 def test_nothing_is_changed_by_asking(stored: Any, tmp_path: Path) -> None:
