@@ -14,14 +14,14 @@ import duckdb
 
 from orchestration.as_of import business_day
 from orchestration.identity.calibration import Calibration, log_odds
-from orchestration.identity.comparison import CORROBORATED, compare_pairs, evidence_map
+from orchestration.identity.comparison import CORROBORATED, SHARED_AT_HOME, compare_pairs, evidence_map
 from orchestration.identity.kept_pairs import know_nothing
 from orchestration.identity.policy import IdentityPolicy, load_policy
 from orchestration.identity.records import register_policy
 from orchestration.identity.scoring import MATCH_WEIGHT, current_model, model_file, weigh_levels, write_candidates
 from orchestration.settings import Settings
 
-_NAME = "name in ('same', 'same_sound', 'close', 'short_form', 'alike', 'one_of_three')"
+_NAME = "name in ('same', 'same_sound', 'spelled', 'close', 'short_form', 'alike', 'one_of_three')"
 _PART = "name = 'compatible'"
 _NUMBER = (
     "(phone in ('same', 'close', 'masked') or email in ('same', 'same_mailbox_name', 'close', 'alike') "
@@ -106,6 +106,7 @@ select
         when w.excluded then 'excluded'
         when c.l is null then 'in no common block'
         when w.match_weight < $threshold then 'weighs too little'
+        when w.match_weight < $shared_at_home and {shared_at_home} then 'too little for what a household shares'
         when w.match_weight < $uncorroborated and not {corroborated} then 'too little for a name alone'
         else 'parted from its cluster'
     end as how,
@@ -147,9 +148,10 @@ def explain_errors(
     _weigh(connection, settings, policy)
     cases = " ".join(f"when {sql} then '{name}'" for name, (_, sql) in CLASSES.items())
     connection.execute(
-        _JUDGED.format(classes=f"case {cases} end", corroborated=CORROBORATED),
+        _JUDGED.format(classes=f"case {cases} end", corroborated=CORROBORATED, shared_at_home=SHARED_AT_HOME),
         {
             "threshold": log_odds(policy.limit("match_probability")),
+            "shared_at_home": log_odds(policy.limit("shared_at_home_probability")),
             "uncorroborated": log_odds(policy.limit("uncorroborated_probability")),
         },
     )

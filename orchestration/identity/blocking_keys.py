@@ -10,7 +10,7 @@ _PHONE_ENDS = (
 
 KEYS = {
     "name": "name_key",
-    "name_sound": "sound_key",
+    "name_sound": "coalesce(sound_key, spelled_sound)",
     "surname": "surname_sound",
     "surname_initial": "left(surname_sound, 1)",
     "surname_start": "left(surname_sound, 3)",
@@ -29,7 +29,8 @@ KEYS = {
     "phone_last_six": "right(phone_national, 6)",
     "phone_ends": _PHONE_ENDS,
     "email": "email",
-    "mailbox": "email_local",
+    "mailbox": "coalesce(email_local, user_name)",
+    "user_name": "user_name",
     "mailbox_start": "left(email_local, 8)",
     "mailbox_end": "right(email_local, 8)",
     "mail_domain": "split_part(email, '@', 2)",

@@ -1,13 +1,13 @@
-"""What is peculiar to a file: how many doubles and relatives it holds, and how often strangers share a name in it.
+"""What is peculiar to a file: how many doubles and relatives it holds, how often strangers share a name or a town.
 
-What belongs here: those four numbers, found once from the file's own records, written down, and applied unchanged.
+What belongs here: those five numbers, found once from the file's own records, written down, and applied unchanged.
 What does not: what agreement weighs (policy, model) and how common one name is (`name_shares.py`), which stand still
 from file to file.
 
-The first run that has enough records counts how often strangers share a name, fits the shares of doubles and relatives
-to its scored pairs by expectation maximisation, in steps so coarse that a few records more or less give the same, and
-writes them to `<warehouse>/identity/calibration.json`. Later runs read them, so a pair weighs the same from run to run;
-a file that grew into another order of magnitude is calibrated anew. `c360 identity train` forgets them.
+The first run that has enough records counts how often strangers share a name or a town, fits the shares of doubles and
+relatives to its scored pairs by expectation maximisation, in steps so coarse that a few records more or less give the
+same, and writes them to `<warehouse>/identity/calibration.json`. Later runs read them, so a pair weighs the same from
+run to run; a file that grew into another order of magnitude is calibrated anew. `c360 identity train` forgets them.
 """
 
 import json
@@ -20,8 +20,8 @@ import duckdb
 from orchestration.errors import UserError
 from orchestration.identity.policy import IdentityPolicy
 
-CALIBRATION_FORMAT = 1
-_NUMBERS = ("duplicates", "relatives", "latin_names", "chinese_names", "records")
+CALIBRATION_FORMAT = 2
+_NUMBERS = ("duplicates", "relatives", "latin_names", "chinese_names", "towns", "records")
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,12 @@ class Calibration:
                 {"default": default_share, "factor": factor},
             )
 
+    def fit_towns(self, connection: duckdb.DuckDBPyConnection, expected: float) -> float:
+        """Return how many times likelier two strangers name one town in this file than the share `expected`."""
+        if self.enough and "towns" not in self._found:
+            self._found["towns"] = self._rounded(_closer(connection, self._policy, expected))
+        return float(2.0 ** self._found.get("towns", 0.0))
+
     def odds(self, connection: duckdb.DuckDBPyConnection, share: float = 1.0) -> Odds:
         """Return the odds in force; they are fitted to temporary table `candidate_weights` when not yet known.
 
@@ -112,6 +118,8 @@ class Calibration:
 def read_calibration(path: Path) -> dict[str, dict[str, float]]:
     """Read what was written down: by the model's prior, the numbers found and how many records they were found from.
 
+    What an earlier version found is found anew.
+
     Raises:
         UserError: the file is damaged.
     """
@@ -119,6 +127,8 @@ def read_calibration(path: Path) -> dict[str, dict[str, float]]:
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] in range(1, CALIBRATION_FORMAT):
+            return {}
         if content["format"] != CALIBRATION_FORMAT:
             raise ValueError("format")
         return {step: {name: float(row[name]) for name in _NUMBERS} for step, row in content["by_prior"].items()}
@@ -200,6 +210,19 @@ def _commoner(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, scr
     share = (float(strangers) + 2) / (float(records) * (float(records) - 1))
     bound = policy.limit("max_name_calibration")
     return min(max(log2(share / float(expected)), -bound), bound)
+
+
+def _closer(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, expected: float) -> float:
+    """How many bits likelier two records name one town here than `expected`; few towns known: nothing is known."""
+    row = connection.execute(
+        "select sum(records), sum(records * (records - 1)) "
+        "from (select count(*) as records from subjects where city is not null group by city)"
+    ).fetchone()
+    records, pairs = row or (0, 0)
+    if not records or records < policy.limit("min_records_to_calibrate"):
+        return 0.0
+    bound = policy.limit("max_name_calibration")
+    return min(max(log2((float(pairs) + 1) / (float(records) * (float(records) - 1)) / expected), -bound), bound)
 
 
 def _odds(pairs_per_record: float, records: int) -> float:

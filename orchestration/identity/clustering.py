@@ -13,7 +13,15 @@ from splink import DuckDBAPI
 from splink.clustering import cluster_pairwise_predictions_at_threshold
 
 from orchestration.identity.cluster_shape import measure, weak_bridges
-from orchestration.identity.comparison import AGREEING, CORROBORATED, DISAGREEING, FIELDS, compare_pairs, evidence_map
+from orchestration.identity.comparison import (
+    AGREEING,
+    CORROBORATED,
+    DISAGREEING,
+    FIELDS,
+    SHARED_AT_HOME,
+    compare_pairs,
+    evidence_map,
+)
 from orchestration.identity.kept_pairs import compare_known
 from orchestration.identity.policy import IdentityPolicy
 
@@ -28,7 +36,11 @@ from scored_evidence as e
 inner join scored_pairs as s using (l, r)
 where
     not e.excluded
-    and s.match_probability >= case when {CORROBORATED} then $match_probability else $uncorroborated end
+    and s.match_probability >= case
+        when {SHARED_AT_HOME} then $shared_at_home
+        when {CORROBORATED} then $match_probability
+        else $uncorroborated
+    end
     and not exists (select 1 from strong_links as k where k.l = e.l and k.r = e.r and not k.contradicted)
     and not exists (select 1 from cannot_links as c where c.l = e.l and c.r = e.r)
 """
@@ -79,9 +91,12 @@ def cluster_records(
         "create or replace temp table scored_only as select l, r from scored_pairs"
     )
     compare_known(connection, policy, "scored_only", "scored_evidence")
-    # How rare a name is in so small a file nobody knows.
-    uncorroborated = policy.limit("uncorroborated_probability") if calibrated else 2.0
-    limits = {"match_probability": policy.limit("match_probability"), "uncorroborated": uncorroborated}
+    # How rare a name is in so small a file nobody knows, nor how many relatives are in it.
+    limits = {
+        "match_probability": policy.limit("match_probability"),
+        "uncorroborated": policy.limit("uncorroborated_probability") if calibrated else 2.0,
+        "shared_at_home": policy.limit("shared_at_home_probability" if calibrated else "match_probability"),
+    }
     connection.execute(_ACCEPTED, limits)
     _components(connection)
     connection.execute(_SUSPECTS, {"max_cluster_records": policy.limit("max_cluster_records")})
@@ -100,7 +115,7 @@ def cluster_records(
         """
     )
     shape = measure(connection, policy)
-    ambiguous = _attach(connection, policy)
+    ambiguous = _attach(connection, policy, scored=calibrated)
     _write_links(connection, policy)
     _write_clusters(connection)
     _write_review(connection, policy)
@@ -298,26 +313,53 @@ def constrained_clusters(
     return {record: smallest[r] for record, r in root.items()}, refused
 
 
-def _attach(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> int:
+def _attach(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, *, scored: bool) -> int:
     """Attach clusters without a full name to the one person at their number who can be meant.
 
     First those with part of a name (张先生, 张*, 阿明) to people with a full name, then what is left of them
     to each other, then those with a number alone to whoever is there, last these to each other. Where more
-    than one person can be meant nothing is joined. No such cluster ever connects two others.
+    than one person can be meant nothing is joined. No such cluster ever connects two others. With `scored` the file
+    shows how often relatives share a number: a member or account without a name was joined by its score or not at all.
     Returns the number of ambiguous records; temporary table `ambiguous` holds their pairs.
     """
     connection.execute(
         """
         create or replace temp table ambiguous (l integer, r integer);
+        create or replace temp table left_to_score (cluster integer);
         create or replace temp table attached (l integer, r integer, rule varchar, confidence double)
         """
     )
     _attach_to(connection, "part", ("full",), "phone_compatible_name", policy)
     _join_among(connection, "part", "phone_compatible_name", policy)
+    if scored:
+        _leave_to_score(connection)
     _attach_to(connection, "none", ("full", "part"), "phone_only", policy)
     _join_among(connection, "none", "phone_only", policy)
     row = connection.execute("select count(distinct l) from ambiguous").fetchone()
     return int(row[0]) if row else 0
+
+
+def _leave_to_score(connection: duckdb.DuckDBPyConnection) -> None:
+    """Note in `left_to_score` the nameless members and accounts at somebody's number: their score did not join them."""
+    connection.execute(
+        """
+        insert into left_to_score
+        with named as (
+            select
+                c.cluster, count(coalesce(s.name_key, s.surname, s.given_name)) > 0 as by_name,
+                bool_and(s.is_mention) as mentioned
+            from clusters as c inner join subjects as s using (record_id)
+            group by c.cluster
+        ),
+        phones as (
+            select distinct c.cluster, unnest(s.phones) as phone, n.by_name, n.mentioned
+            from subjects as s inner join clusters as c using (record_id) inner join named as n using (cluster)
+        )
+        select distinct o.cluster
+        from phones as o inner join phones as t on t.phone = o.phone and t.by_name
+        where not o.by_name and not o.mentioned
+        """
+    )
 
 
 def _met(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, orphan: str, targets: tuple[str, ...]) -> None:
@@ -345,7 +387,9 @@ def _met(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, orphan: 
         from phones as p
         inner join clusters as c using (record_id)
         inner join named as n using (cluster)
-        where c.cluster not in (select k.cluster from clusters as k inner join ambiguous as a on a.l = k.record_id);
+        where
+            c.cluster not in (select k.cluster from clusters as k inner join ambiguous as a on a.l = k.record_id)
+            and c.cluster not in (select cluster from left_to_score);
         create or replace temp table met_pairs as
         with met as (
             select distinct o.cluster as orphan, t.cluster as target

@@ -14,6 +14,8 @@ from orchestration.identity.policy import IdentityPolicy
 # Latin names are compared part by part, in either order, by similarity, short form and initial.
 _NAME_LEVEL = """
 case
+    -- Who gives no full name spells it in a user name or a mailbox: 王女士, wangxue1331.
+    when {spelled} then 'spelled'
     when l.name_kind = 'latin' and r.name_kind = 'latin' then
         case
             when l.name_key = r.name_key then 'same'
@@ -102,6 +104,23 @@ case
 end
 """
 
+_SPELLED = """(
+    l.name_key is null and l.spelled_sound = r.sound_key
+        and (l.surname is null or r.name_kind = 'latin' or l.surname = r.surname)
+    or r.name_key is null and r.spelled_sound = l.sound_key
+        and (r.surname is null or l.name_kind = 'latin' or l.surname = r.surname)
+)"""
+
+# Weighed apart from the name: most who give no name chose a user name that spells none.
+_SPELLING_LEVEL = """
+case
+    when {spelled} then 'same'
+    when l.name_key is null and l.spelled_sound is not null and r.sound_key is not null then 'different'
+    when r.name_key is null and r.spelled_sound is not null and l.sound_key is not null then 'different'
+    else 'unknown'
+end
+"""
+
 # A slip of the pen keeps most of the digits; a year or a month apart is a misreading or a guess; a generation
 # apart is a parent and a child.
 _BIRTHDAY_LEVEL = """
@@ -133,9 +152,12 @@ end
 
 _EMAIL_LEVEL = """
 case
-    when l.email is null or r.email is null then 'unknown'
     when l.email = r.email then 'same'
     when l.email_local = r.email_local then 'same_mailbox_name'
+    -- A user name is chosen once and kept, as a mailbox name is; another one says nothing.
+    when l.user_name = r.user_name or l.user_name = r.email_local or r.user_name = l.email_local
+        then 'same_mailbox_name'
+    when l.email is null or r.email is null then 'unknown'
     -- Other digits are other people: zhangwei81 and zhangwei82.
     when damerau_levenshtein(l.email_local, r.email_local)
             <= case when least(length(l.email_local), length(r.email_local)) >= 8 then 2 else 1 end
@@ -227,6 +249,7 @@ end
 
 _LEVELS = {
     "name": _NAME_LEVEL,
+    "spelling": _SPELLING_LEVEL,
     "birthday": _BIRTHDAY_LEVEL,
     "gender": _GENDER_LEVEL,
     "phone": _PHONE_LEVEL,
@@ -249,8 +272,8 @@ FIELDS = tuple(_LEVELS)
 """The compared fields, in the order of evidence."""
 
 AGREEING = (
-    "same", "same_sound", "same_door", "close", "compatible", "same_mailbox_name", "same_road", "short_form", "alike",
-    "two_parts", "masked",
+    "same", "same_sound", "spelled", "same_door", "close", "compatible", "same_mailbox_name", "same_road", "short_form",
+    "alike", "two_parts", "masked",
 )  # fmt: skip
 """Levels that speak for one person."""
 
@@ -366,6 +389,19 @@ CORROBORATED = """
 """
 """SQL over the levels: something agrees besides name, town and sex, which are shared by many."""
 
+SHARED_AT_HOME = """
+(
+    name in ('unknown', 'compatible')
+    and not (
+        birthday in ('same', 'close')
+        or email in ('same', 'same_mailbox_name', 'close')
+        or id_card in ('same', 'close', 'alike')
+        or unionid = 'same'
+    )
+)
+"""
+"""SQL over the levels: nothing agrees that a household does not share: a number, a door, a surname."""
+
 
 def _one_character_apart() -> str:
     """SQL: two names differ by one character put in, left out or replaced; by characters, not by bytes."""
@@ -405,7 +441,7 @@ SIMILARITIES = {
 def level_sql(policy: IdentityPolicy) -> dict[str, str]:
     """SQL of each field's level over the records `l` and `r` and the similarities `p` of the pair."""
     parts: dict[str, object] = {name: policy.limit(name) for name in _LIMITS}
-    parts["one_character_apart"] = f"({_one_character_apart()})"
+    parts |= {"one_character_apart": f"({_one_character_apart()})", "spelled": _SPELLED}
     return {field: sql.format(**parts) for field, sql in _LEVELS.items()}
 
 

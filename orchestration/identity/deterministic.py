@@ -46,6 +46,12 @@ where email is not null
 group by email
 having count(distinct person) > $max_people_per_email or count(*) > $max_records_per_email
 union all
+select 'user_name', user_name, count(distinct person), count(*)
+from people
+where user_name is not null
+group by user_name
+having count(distinct person) > $max_people_per_user_name or count(*) > $max_records_per_user_name
+union all
 select 'unionid', unionid, count(distinct person), count(*)
 from people
 where unionid is not null
@@ -154,6 +160,8 @@ filled as (
         r.phone_mask,
         case when e.value is null then r.email end as email,
         r.email_local,
+        case when n.value is null then r.user_name end as user_name,
+        case when r.name_key is null and d.named is null and n.value is null then r.spelled_sound end as spelled_sound,
         r.city, r.district, r.road,
         case when a.value is null then r.road_number end as road_number,
         case when a.value is null then r.building end as building,
@@ -163,6 +171,7 @@ filled as (
     from identity.records as r
     left join described as d on d.owner_id = r.record_id
     left join over_shared as e on e.kind = 'email' and e.value = r.email
+    left join over_shared as n on n.kind = 'user_name' and n.value = r.user_name
     left join over_shared as u on u.kind = 'unionid' and u.value = r.unionid
     left join over_shared as c on c.kind = 'id_card' and c.value = r.id_card
     left join over_shared as a on a.kind = 'address' and a.value = r.address_key
@@ -253,7 +262,7 @@ def describe_subjects(connection: duckdb.DuckDBPyConnection, policy: IdentityPol
     remain to be linked, with trusted values only and what facts add to them).
     """
     connection.execute(_OWNED)
-    names = [f"max_{what}_per_{kind}" for kind in ("phone", "email") for what in ("people", "records")]
+    names = [f"max_{what}_per_{kind}" for kind in ("phone", "email", "user_name") for what in ("people", "records")]
     names += [f"max_people_per_{kind}" for kind in ("unionid", "id_card", "address")]
     names += ["max_birthday_share", "min_birthdays_to_learn"]
     connection.execute(_OVER_SHARED, {name: policy.limit(name) for name in names})

@@ -12,6 +12,7 @@ from orchestration.identity.policy import IdentityPolicy
 _KINDS = {
     "phone": ("r.phone", "any_value(r.masked_phone)"),
     "email": ("r.email", "any_value(r.masked_email)"),
+    "user_name": ("r.user_name", "left(any_value(r.user_name), 2) || '***'"),
     "unionid": ("r.unionid", "left(any_value(r.unionid), 2) || '***'"),
     "id_card": ("r.id_card", "left(any_value(r.id_card), 2) || '***'"),
     "address": ("r.address_key", "concat_ws(' ', any_value(r.province), any_value(r.city), '***')"),

@@ -60,7 +60,10 @@ def write_name_shares(
     sounds: dict[str, float],
     unlisted: float,
 ) -> None:
-    """Write temporary table `name_shares` (`record_id, script, name_share, sound_share`), one row per named subject.
+    """Write temporary table `name_shares` (`record_id, script, name_share, sound_share, part_share`).
+
+    One row per subject with a name or a part of one (`script` is `part`, and `part_share` how common a surname or given
+    name is that stands alone).
 
     A Chinese name is as common as its surname times its characters, at least `least_name_share`. What a trained model
     has counted comes first; a name that it does not list is borne by no more than the share `unlisted`. NULL for Latin
@@ -81,17 +84,24 @@ def write_name_shares(
         """
         create or replace temp table name_shares as
         with written as (
-            select distinct name_key, sound_key, name_kind, surname from subjects
-            where name_key is not null or sound_key is not null
+            select distinct
+                name_key, sound_key, name_kind, surname, case when name_key is null then given_name end as part
+            from subjects
+            where coalesce(name_key, sound_key, surname, given_name) is not null
         ),
         parts as (
-            select *, case when name_kind = 'full' then substr(name_key, coalesce(length(surname), 0) + 1) end as given
+            select *, case when name_kind = 'full' then substr(name_key, coalesce(length(surname), 0) + 1) else part end
+                as given
             from written
         ),
         counted as (
             select
-                p.name_key, p.sound_key, p.name_kind, p.surname,
+                p.name_key, p.sound_key, p.name_kind, p.surname, p.part,
                 case when length(p.given) = 1 then $single else 1 - $single end as of_length,
+                case when p.name_key is null and p.sound_key is null and p.name_kind <> 'latin' then
+                    case when p.surname is null then 1 else coalesce(s.share, $least) end
+                    * case length(p.given) when 1 then a.share when 2 then a.share * b.share else 1 end
+                end as part_share,
                 s.share * a.share * case length(p.given) when 1 then 1 when 2 then b.share else 0 end as name_share,
                 s.sound_share * a.sound_share
                     * case length(p.given) when 1 then 1 when 2 then b.sound_share else 0 end as sound_share
@@ -102,7 +112,8 @@ def write_name_shares(
         ),
         settled as (
             select
-                c.name_key, c.sound_key, c.name_kind, c.surname,
+                c.name_key, c.sound_key, c.name_kind, c.surname, c.part,
+                case when c.part_share < 1 then greatest(c.part_share, $least) end as part_share,
                 coalesce(n.share, case when c.name_kind = 'full' then
                     greatest(least(coalesce(c.of_length * c.name_share, 0), $unlisted), $least) end) as name_share,
                 coalesce(k.share, case when c.name_kind = 'full' then
@@ -112,12 +123,18 @@ def write_name_shares(
             left join model_sounds as k on k.value = c.sound_key
         )
         select
-            s.record_id, case when t.name_kind = 'latin' then 'latin' else 'chinese' end as script,
-            t.name_share, t.sound_share
+            s.record_id,
+            case
+                when t.name_key is null and t.sound_key is null then 'part'
+                when t.name_kind = 'latin' then 'latin'
+                else 'chinese'
+            end as script,
+            t.name_share, t.sound_share, t.part_share
         from subjects as s
         inner join settled as t
             on t.name_key is not distinct from s.name_key and t.sound_key is not distinct from s.sound_key
             and t.name_kind is not distinct from s.name_kind and t.surname is not distinct from s.surname
+            and t.part is not distinct from case when s.name_key is null then s.given_name end
         """,
         {
             "single": policy.limit("single_given_name_share"),

@@ -16,7 +16,7 @@ from orchestration.identity.policy import IdentityPolicy
 if TYPE_CHECKING:
     from orchestration.identity.scoring import Model
 
-WEIGHED_AT_ONCE = ("name", "gender")
+WEIGHED_AT_ONCE = ("name", "spelling", "gender")
 """Compared exactly: they cost little and settle most pairs."""
 
 CEILINGS = {
@@ -40,8 +40,9 @@ CEILINGS = {
     """,
     "email": """
         case
-            when l.email is null or r.email is null then {unknown}
             when l.email = r.email then {same}
+            when l.user_name = r.user_name or l.user_name = r.email_local or r.user_name = l.email_local then {other}
+            when l.email is null or r.email is null then {unknown}
             else {other}
         end
     """,
@@ -59,6 +60,13 @@ CEILINGS = {
             when l.id_card is null or r.id_card is null then {unknown}
             when l.id_card = r.id_card then {same}
             else {other}
+        end
+    """,
+    "unionid": """
+        case
+            when l.unionid is null or r.unionid is null then {unknown}
+            when l.unionid = r.unionid then {same}
+            else {different}
         end
     """,
 }

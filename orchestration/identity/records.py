@@ -139,7 +139,7 @@ union all by name
 select
     'ecommerce.customers' as source, record_key, 'ecommerce.customers|' || record_key as mention_key,
     null::varchar as member_id, account_id, unionid, null::varchar as id_card, name, phone,
-    email, gender, birthday::date as birthday, province, city, address,
+    email, username, gender, birthday::date as birthday, province, city, address,
     marketing_consent, referrer_account_id,
     registered_at::timestamp as registered_at,
     coalesce(registered_at::timestamp, _first_delivered::timestamp) as first_seen_at,
@@ -237,6 +237,17 @@ select
     e.email,
     e.local_part as email_local,
     e.masked_email,
+    -- A user name as telling as a mailbox name: letters and digits. Nicknames and words are anybody's.
+    case when regexp_full_match(p.user_name, '[a-z0-9._-]*[a-z][a-z0-9._-]*') and regexp_matches(p.user_name, '[0-9]')
+        and length(p.user_name) >= $min_user_name_length then p.user_name end as user_name,
+    -- The letters that a user name or a mailbox spells before its digits, sorted as in sound_key: xiaoming.zhang88.
+    case when n.kind is null or n.kind not in ('full', 'latin') then
+        array_to_string(list_sort(string_split(
+            nullif(regexp_replace(regexp_extract(
+                coalesce(p.user_name, e.local_part), '^([a-z]+[._-]?[a-z]+)[._-]?[0-9]*$', 1
+            ), '[^a-z]', '', 'g'), ''), ''
+        )), '')
+    end as spelled_sound,
     -- What holds digits is an address or a number in the wrong column.
     coalesce(nullif(a.province, ''), case when not regexp_matches(p.province, '[0-9０-９]') then p.province end)
         as province,
@@ -256,7 +267,9 @@ select
     p.updated_on,
     p.inferred,
     p.occurrences
-from people as p
+from (
+    select *, nullif(regexp_replace(lower(trim(username)), '@.*$', ''), '') as user_name from people
+) as p
 left join clean.names as n on n.value = p.name
 left join clean.phones as h on h.value = p.phone
 left join other_readings as o on o.e164 = h.e164
@@ -294,8 +307,9 @@ def build_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy)
     for statement in (_MENTIONS, _INFERRED, _PEOPLE):
         connection.execute(statement)
     write_use_periods(connection, policy, _PEOPLE_USES, "people_periods")
-    for statement in (_OTHER_READINGS, _RECORDS, _MENTION_TABLE):
-        connection.execute(statement)
+    connection.execute(_OTHER_READINGS)
+    connection.execute(_RECORDS, {"min_user_name_length": policy.limit("min_user_name_length")})
+    connection.execute(_MENTION_TABLE)
     for table in (
         "mentioned", "mention_rows", "inferred_people", "people", "other_readings", "phone_periods", "mention_periods",
         "people_periods",

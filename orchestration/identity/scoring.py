@@ -10,7 +10,7 @@ comparison; here each pair is compared once, field by field, and the weights are
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, inf
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,22 @@ from orchestration.identity.name_shares import write_name_shares
 from orchestration.identity.policy import BlockingRule, IdentityPolicy
 from orchestration.identity.promising import WEIGHED_AT_ONCE, write_promising
 
-MODEL_FORMAT = 3
-COMPARED = ("name", "birthday", "phone", "email", "address", "id_card", "gender")
+MODEL_FORMAT = 4
+COMPARED = ("name", "spelling", "birthday", "phone", "email", "address", "id_card", "unionid", "gender")
 """The comparisons that carry a weight."""
 
 MATCH_WEIGHT = "weight + $duplicates - log2(1 + pow(2, least(relatives + $relatives, 900)))"
 """SQL over what `weigh_levels` writes, with the odds of a calibration: the log odds of one person."""
 
-# Levels of the name whose share of non-matches is how common the name is.
-_BY_SHARE = {"same": "name_share", "same_sound": "sound_share"}
+_TOWN_LEVELS = ("same_city", "elsewhere_in_city")
+_MOST_OF_A_TOWN = 0.9
+BY_SHARE = {
+    ("name", "same"): "name_share",
+    ("name", "same_sound"): "sound_share",
+    ("name", "compatible"): "part_share",
+    ("spelling", "same"): "sound_share",
+}
+"""Levels whose share of strangers is how common the name, or the part of it, is: a column of `name_shares`."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +190,7 @@ def score_pairs(
     write_candidates(connection, policy)
     write_name_shares(connection, policy, model.names, model.sounds, model.unlisted)
     calibration.fit_names(connection, model.u["name"]["same"])
+    model = _near(connection, model, calibration)
     compared = 0
     if calibration.in_force() is None:
         compared, share = _weigh_some(connection, policy, model)
@@ -264,7 +272,23 @@ def weigh_levels(
     """
     write_name_shares(connection, policy, model.names, model.sounds, model.unlisted)
     calibration.fit_names(connection, model.u["name"]["same"])
-    _weigh(connection, model, levels, into)
+    _weigh(connection, _near(connection, model, calibration), levels, into)
+
+
+def _near(connection: duckdb.DuckDBPyConnection, model: Model, calibration: Calibration) -> Model:
+    """The model with the shares of one town as they are in this file.
+
+    In a file of one town it is no sign of anything: two records of one person share it no less than strangers do.
+    """
+    u = model.u["address"]
+    nearer = calibration.fit_towns(connection, sum(share for level, share in u.items() if level != "different"))
+    towns = {level: min(u[level] * nearer, _MOST_OF_A_TOWN) for level in _TOWN_LEVELS if level in u}
+
+    def no_less(shares: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        address = shares["address"]
+        return shares | {"address": address | {level: max(address[level], share) for level, share in towns.items()}}
+
+    return replace(model, m=no_less(model.m), u=model.u | {"address": u | towns}, relatives=no_less(model.relatives))
 
 
 def _weigh(connection: duckdb.DuckDBPyConnection, model: Model, levels: str, into: str) -> None:
@@ -419,8 +443,9 @@ def weight_sql(
         cases = []
         for level, share in shares[comparison].items():
             u = f"{chance[comparison][level]!r}"
-            if comparison == "name" and level in _BY_SHARE:
-                u = f"coalesce(greatest(ln.{_BY_SHARE[level]}, rn.{_BY_SHARE[level]}), {u})"
+            column = BY_SHARE.get((comparison, level))
+            if column:
+                u = f"coalesce(greatest(ln.{column}, rn.{column}), {u})"
                 cases.append(f"when '{level}' then log2(greatest({share!r}, {u}) / {u})")
             else:
                 cases.append(f"when '{level}' then log2({share!r} / {u})")

@@ -57,10 +57,12 @@ def test_a_file_is_calibrated_once_and_later_records_change_nothing(
     assert file_of(world).read_bytes() == first
 
 
-def test_a_damaged_calibration_says_what_to_do(tmp_path: Path) -> None:
+def test_a_damaged_calibration_says_what_to_do_and_an_older_one_is_found_anew(tmp_path: Path) -> None:
     file = tmp_path / "calibration.json"
     assert read_calibration(file) == {}
-    file.write_text('{"format": 1, "by_prior": {"0.001": {}}}', encoding="utf-8")
+    file.write_text('{"format": 1, "by_prior": {"0.001": {"records": 9}}}', encoding="utf-8")
+    assert read_calibration(file) == {}
+    file.write_text('{"format": 2, "by_prior": {"0.001": {}}}', encoding="utf-8")
     with pytest.raises(UserError, match=r"move it away and the next refresh makes a new one"):
         read_calibration(file)
 

@@ -31,6 +31,7 @@ NAMES = (
 )
 PHONES = ("13912340001", "13912340011", "13912350001", "138****0001", "13812340001", "02887654321", None)
 EMAILS = ("liming81@qq.com", "liming81@163.com", "limingg81@qq.com", "bob.smith@gmail.com", None, None)
+USER_NAMES = ("liming81", "zhangwei7", "lixiaoming1", "bobsmith", None)
 BIRTHDAYS = ("1990-02-03", "1990-03-02", "1990-02-13", "1962-02-03", "1991-07-30", None)
 ADDRESSES = ("春熙路4号2栋301室", "春熙路4号2栋", "人民南路9号", "12 hoseason st", None)
 CARDS = ("510105199002030018", "510105199002030028", "510105196202030011", None, None)
@@ -47,6 +48,7 @@ def crowd(world: Any) -> tuple[Any, IdentityPolicy, Model]:
         if number % 2:
             world.member(f"M{number}", name, phone, id_card=chance.choice(CARDS), **person)
         else:
+            person |= {"unionid": chance.choice(("o1", "o2", None)), "username": chance.choice(USER_NAMES)}
             world.account(f"A{number}", name, phone, email=chance.choice(EMAILS), **person)
     world.build_dictionaries()
     make_records(world.connection, world.settings)

@@ -46,7 +46,7 @@ def test_a_saved_model_reads_back_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{}", '{"format": 99}', "[1]", '{"format": 3, "prior": 0.1}', '{"format": 3, "m": 1}'],
+    ["", "{}", '{"format": 99}', "[1]", '{"format": 4, "prior": 0.1}', '{"format": 4, "m": 1}'],
 )
 def test_a_model_that_cannot_be_read_says_what_to_do(tmp_path: Path, content: str) -> None:
     (tmp_path / "model.json").write_text(content, encoding="utf-8")

@@ -14,11 +14,11 @@ from orchestration.identity.comparison import SIMILARITIES, compare_pairs, level
 from orchestration.identity.deterministic import describe_subjects
 from orchestration.identity.policy import IdentityPolicy, load_policy
 from orchestration.identity.resolve import make_records
-from orchestration.identity.scoring import COMPARED, MATCH_WEIGHT, Model, default_model, weigh_levels
+from orchestration.identity.scoring import BY_SHARE, COMPARED, MATCH_WEIGHT, Model, default_model, weigh_levels
 
 SURNAMES, GIVEN = "欧尹莫褚", ["鹏轩", "雨桐", "鹏宣", "浩"]
-# Levels that Splink adjusts by term frequency: the column of terms is named as the share it stands for.
-TERMS = {("name", "same"): "name_share", ("name", "same_sound"): "sound_share"}
+# A column of terms for Splink to adjust by is named as the share that it stands for.
+TERMS = sorted(set(BY_SHARE.values()))
 
 
 def some_people(world: Any) -> None:
@@ -58,14 +58,14 @@ def predicted(
         "comparisons": [comparison(policy, field, m[field], model.u[field]) for field in COMPARED],
     }
     # A term is whatever has the same share: terms that are written alike may sound differently common.
-    terms = ", ".join(f"n.{column}::varchar as {column}" for column in TERMS.values())
+    terms = ", ".join(f"n.{column}::varchar as {column}" for column in TERMS)
     connection.execute(
         f"create or replace table people as select s.*, {terms} from subjects as s "
         "left join name_shares as n using (record_id)"
     )
     database = DuckDBAPI(connection)
     linker = Linker(database.register("people"), settings, log_level=logging.ERROR)
-    for column in TERMS.values():
+    for column in TERMS:
         connection.execute(
             f"create or replace table terms_{column} as select distinct {column}, {column}::double as tf_{column} "
             f"from people where {column} is not null"
@@ -86,8 +86,8 @@ def comparison(policy: IdentityPolicy, field: str, m: dict[str, float], u: dict[
     ]
     for level in m:
         terms: dict[str, Any] = {}
-        if (field, level) in TERMS:
-            terms = {"tf_adjustment_column": TERMS[field, level], "disable_tf_exact_match_detection": True}
+        if (field, level) in BY_SHARE:
+            terms = {"tf_adjustment_column": BY_SHARE[field, level], "disable_tf_exact_match_detection": True}
         shares = {"m_probability": m[level], "u_probability": u[level]}
         levels.append({"sql_condition": f"({sql}) = '{level}'", "label_for_charts": level, **shares, **terms})
     # Every level has its condition; Splink wants to know what would be of a pair that meets none.
