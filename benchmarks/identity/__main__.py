@@ -162,9 +162,10 @@ def _line(row: Row) -> str:
     if row.quality is None:
         return f"| {row.set_name} | {row.way} | – | – | – | – | – | – | {row.note} |"
     q = row.quality
+    earlier = f", {row.note}" if row.way in RIVALS and row.note else ""
     return (
         f"| {row.set_name} | {row.way} | {q.precision:.4f} | {q.recall:.4f} | {q.f1:.4f} | {q.b3_precision:.4f} "
-        f"| {q.b3_recall:.4f} | {q.b3_f1:.4f} | {row.seconds} s, {row.peak_mb} MB{', ' + row.note if 'run' in row.note else ''} |"
+        f"| {q.b3_recall:.4f} | {q.b3_f1:.4f} | {row.seconds} s, {row.peak_mb} MB{earlier} |"
     )
 
 

@@ -36,6 +36,7 @@ Outcome = Literal["SAME", "REVIEW", "DIFFERENT", "UNLINKED"]
 _WORDS = {
     "same": "agrees",
     "same_sound": "sounds the same",
+    "spelled": "is spelled by a user name or mailbox",
     "close": "is one slip away",
     "compatible": "agrees as far as it is written",
     "part": "agrees in part",
