@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-import duckdb
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -41,8 +40,10 @@ def tell(settings: Settings, failed_steps: list[str] | None = None) -> None:
     LOGGER.propagate = False
     try:
         notify(settings, failed_steps)
-    except (UserError, OSError, duckdb.Error) as error:
-        err.print(f"No alerts were sent: {str(error).splitlines()[0]}", highlight=False, markup=False, soft_wrap=True)
+    except Exception as error:
+        # The run has ended, well or not, and its exit status says how; a fault in telling of it must not change that.
+        said = str(error).splitlines()[0] if isinstance(error, UserError) else type(error).__name__
+        err.print(f"Not every alert was sent: {said}", highlight=False, markup=False, soft_wrap=True)
     finally:
         LOGGER.removeHandler(handler)
 

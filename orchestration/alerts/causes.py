@@ -131,15 +131,19 @@ def red_kpis(con: duckdb.DuckDBPyConnection) -> list[Cause]:
         return []
     rows = con.execute(
         """
-        select kpi, any_value(value), any_value(target), any_value(owner), any_value(as_of)
+        select kpi, any_value(value), any_value(target), any_value(owner)
         from marts.kpi_daily
         where dimension = 'all' and status = 'red' and as_of = (select max(as_of) from marts.kpi_daily)
         group by kpi order by kpi"""
     ).fetchall()
     return [
-        Cause("kpi_red", kpi, 1, f"KPI {kpi} is red: {value:,.4g} against a target of {target:,.4g}; owner: {owner}.")
-        for kpi, value, target, owner, _ in rows
+        Cause("kpi_red", kpi, 1, f"KPI {kpi} is red: {_figure(value)}, target {_figure(target)}; owner: {owner}.")
+        for kpi, value, target, owner in rows
     ]
+
+
+def _figure(value: float | None) -> str:
+    return "none" if value is None else f"{float(value):,.4g}"
 
 
 def late_deliveries(settings: Settings, today: date) -> list[Cause]:

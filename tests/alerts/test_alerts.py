@@ -195,12 +195,17 @@ def test_a_mail_server_gets_one_mail_without_credentials_in_it(
 def test_the_end_of_a_run_is_not_harmed_by_alerts_that_cannot_be_sent(
     own_settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(*_: object) -> None:
-        raise UserError("The policy table alerts.csv, row 2: threshold is 'x'.")
+    for fault in (UserError("The policy table alerts.csv, row 2: threshold is 'x'."), TypeError("a value of a row")):
 
-    monkeypatch.setattr(alerts, "notify", broken)
-    tell(own_settings, failed_steps=[])
-    assert "No alerts were sent: The policy table alerts.csv, row 2" in capsys.readouterr().err
+        def broken(*_: object, fault: Exception = fault) -> None:
+            raise fault
+
+        monkeypatch.setattr(alerts, "notify", broken)
+        tell(own_settings, failed_steps=[])
+    assert capsys.readouterr().err.splitlines() == [
+        "Not every alert was sent: The policy table alerts.csv, row 2: threshold is 'x'.",
+        "Not every alert was sent: TypeError",
+    ]
 
 
 def test_a_failed_run_is_told_with_its_steps_and_over_with_the_next_good_one(
@@ -246,13 +251,17 @@ def test_gates_ids_and_kpis_are_read_from_what_the_run_left() -> None:
             ('nps', date '2026-03-02', 'all', 20.0, 45.0, 'red', 'care'),
             ('nps', date '2026-03-02', 'tier', 20.0, 45.0, 'red', 'care'),
             ('csat', date '2026-03-01', 'all', 10.0, 92.0, 'red', 'care'),
-            ('csat', date '2026-03-02', 'all', 95.0, 92.0, 'green', 'care')
+            ('csat', date '2026-03-02', 'all', 95.0, 92.0, 'green', 'care'),
+            ('clv', date '2026-03-02', 'all', 1.0, null, 'red', 'care')
         ) as t(kpi, as_of, dimension, value, target, status, owner)"""
     )
     assert [cause.key for cause in causes.failed_gates(con)] == ["gate_failed:marts.is_bad.marts.fct_sales"]
     (churn,) = causes.changed_ids(con)
     assert (churn.size, churn.text.split(".")[0]) == (0.25, "5 of 20 customer ids changed (25")
-    assert [cause.about for cause in causes.red_kpis(con)] == ["nps"]
+    assert [cause.text for cause in causes.red_kpis(con)] == [
+        "KPI clv is red: 1, target none; owner: care.",
+        "KPI nps is red: 20, target 45; owner: care.",
+    ]
 
 
 def test_a_delivery_is_late_by_its_own_rhythm(own_settings: Settings) -> None:
