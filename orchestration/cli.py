@@ -179,6 +179,7 @@ def status(warehouse: WarehouseOption = None) -> None:
     settings = _settings(warehouse=warehouse)
     from orchestration.gates.gate import report_file
     from orchestration.jobs import recent_runs
+    from orchestration.publication.rollback import hold_in_force
     from orchestration.publication.versions import current_version
     from orchestration.summary import latest_deliveries
 
@@ -194,6 +195,9 @@ def status(warehouse: WarehouseOption = None) -> None:
         out.print(f"Published: {version.id}, as of {version.manifest.as_of}: {version.file}", highlight=False)
         if version.report.exists():
             out.print(f"Quality of that run: {version.report}", highlight=False)
+    hold = hold_in_force(settings)
+    if hold is not None:
+        out.print(f"Held by {hold.by} since {hold.at:%Y-%m-%d %H:%M} UTC: {hold.why}", highlight=False, markup=False)
     runs = Table("started (UTC)", "job", "status")
     for run in recent_runs(settings, limit=5):
         runs.add_row(f"{run.started:%Y-%m-%d %H:%M:%S}", run.job, run.status)
