@@ -283,7 +283,7 @@ def train(
 
 
 @identity.command("accept")
-def accept(why: WhyOption, by: ByOption, warehouse: WarehouseOption = None) -> None:
+def accept(why: WhyOption, by: ByOption = None, warehouse: WarehouseOption = None) -> None:
     """Accept the id changes of a run that was held because there are too many."""
     settings = settings_for(warehouse)
     from orchestration.database import connect
