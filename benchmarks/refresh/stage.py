@@ -1,0 +1,85 @@
+"""One refresh in a process of its own, with the seconds of its start and of each step.
+
+What belongs here: running and timing. What does not: worlds, memory of the process tree, the table (`__main__`).
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+_STARTED = time.perf_counter()
+
+
+def main() -> None:
+    """Refresh `<landing> <warehouse>` and write `measured.json` beside the warehouse."""
+    landing, warehouse = Path(sys.argv[1]), Path(sys.argv[2])
+    os.environ |= {"C360_LANDING": str(landing), "C360_WAREHOUSE": str(warehouse)}
+    marks: list[dict[str, Any]] = []
+
+    def mark(name: str) -> None:
+        marks.append({"name": name, "seconds": time.perf_counter() - _STARTED, "cpu_seconds": _cpu_seconds()})
+
+    mark("python")
+    from orchestration.plan import plan_refresh
+    from orchestration.settings import Settings
+
+    settings = Settings()
+    plan = plan_refresh(settings)
+    mark("plan: what is new")
+    from orchestration.jobs import DBT_LOG, StepEnd, run_refresh
+
+    mark("import of Dagster")
+    from orchestration.warehouse.runner import prepare_manifest
+
+    prepare_manifest(settings)
+    mark("policies checked, dbt manifest")
+    import orchestration.definitions  # noqa: F401 - measured
+
+    mark("import of the code location")
+
+    def on_step(step: StepEnd, _done: int, _total: int) -> None:
+        mark(step.step)
+
+    run_refresh(settings, plan, on_step)
+    mark("end")
+    steps = [
+        {
+            "name": after["name"],
+            "seconds": round(after["seconds"] - before["seconds"], 2),
+            "cpu_seconds": round(after["cpu_seconds"] - before["cpu_seconds"], 2),
+        }
+        for before, after in zip([{"seconds": 0.0, "cpu_seconds": 0.0}, *marks], marks, strict=False)
+    ]
+    log = (settings.dagster_home / DBT_LOG).read_text(encoding="utf-8").splitlines()
+    measured = {
+        "steps": steps,
+        "seconds": round(marks[-1]["seconds"], 2),
+        "cpu_seconds": round(marks[-1]["cpu_seconds"], 2),
+        "new_deliveries": len(plan.new_dates),
+        "models": _slowest_models(log),
+    }
+    warehouse.with_name("measured.json").write_text(json.dumps(measured), encoding="utf-8")
+
+
+def _cpu_seconds() -> float:
+    """CPU seconds of this process and of the children that have ended."""
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def _slowest_models(log: list[str], count: int = 15) -> list[dict[str, Any]]:
+    """The models that took longest by dbt's own lines (`… OK created sql table model <name> … [OK in 1.23s]`)."""
+    found: list[dict[str, Any]] = []
+    for line in log:
+        if " OK created " in line and " in " in line:
+            name = line.split(" model ")[1].split()[0]
+            found.append({"name": name, "seconds": float(line.rsplit(" in ", 1)[1].rstrip("s]\n"))})
+    return sorted(found, key=lambda model: model["seconds"], reverse=True)[:count]
+
+
+if __name__ == "__main__":
+    main()
