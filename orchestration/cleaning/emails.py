@@ -22,6 +22,7 @@ _LOCAL = re.compile(
 )
 _LABEL = r"[a-z0-9\u0080-\U0010ffff](?:[a-z0-9\u0080-\U0010ffff-]{0,61}[a-z0-9\u0080-\U0010ffff])?"
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?:[a-z\u0080-\U0010ffff]{{2,24}}|xn--[a-z0-9-]+)")
+_AROUND = " .,;:'\"<>()[]"
 # No address with a display name is longer, and no cell of several; past it a pattern would take quadratic time.
 _LONGEST = 1_000
 _SEVERAL = re.compile(r"[,;、，；|/\s]+")
@@ -80,14 +81,16 @@ class EmailParser:
         if angled is not None:
             text, rule = angled.group(1), "display name"
         text = re.sub(r"^mailto:", "", text, flags=re.IGNORECASE)
-        folded = re.sub(r"\s*@\s*", "@", text.replace("。", ".").casefold()).strip(" .,;:'\"<>()[]")
+        folded = re.sub(r"\s*@\s*", "@", text.replace("。", ".").casefold()).strip(_AROUND)
         if folded.count("@") > 1:
             parts = [p for p in _SEVERAL.split(folded) if "@" in p]
             if len(parts) > 1:
                 found = [self._one(p, "first of several") for p in parts]
                 return next((f for f in found if f.email), found[0])
-        if " " in folded:
-            folded = folded.replace(" ", "")
+        without_blanks = "".join(folded.split())
+        if without_blanks != folded:
+            # What was before a blank at the end may itself be a sign to take off.
+            folded = without_blanks.strip(_AROUND)
             rule = "blanks"
         if rule is None and folded != value:
             rule = "case" if folded == value.casefold() else "width, blanks or signs"
