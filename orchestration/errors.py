@@ -14,6 +14,7 @@ _MACHINE_WORDS = (
     "read-only file system",
     "max_temp_directory_size",
     "disk is full",
+    "disk i/o error",
 )
 
 
