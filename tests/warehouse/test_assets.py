@@ -54,7 +54,7 @@ def test_every_mart_has_an_owner_and_a_description_that_ends_with_its_grain(
 
 def test_dbt_tests_are_asset_checks() -> None:
     names = {key.name for definition in assets for key in definition.check_keys}
-    assert {"every_amount_is_accounted_for", "every_customer_has_one_tier_per_scheme"} <= names
+    assert {"every_cell_has_one_segment_per_version", "every_customer_has_one_tier_per_scheme"} <= names
 
 
 def dbt_that_fails(*checks: dg.AssetCheckResult, only_tests: bool) -> Iterator[Any]:
