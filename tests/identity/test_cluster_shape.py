@@ -98,7 +98,7 @@ def test_a_weakly_bridged_cluster_is_split_and_its_bridge_goes_to_review(world: 
             "from subjects as l, subjects as r where l.phone = '+8613912340001' and r.phone = '+8613912340002' "
             "and l.source = 'pos.members' and r.source = 'pos.members'"
         )
-        return Scored(1, 0)
+        return Scored(1, 1, 0)
 
     monkeypatch.setattr("orchestration.identity.resolve.score_pairs", one_doubtful_link)
     report = world.resolve()["links"]

@@ -38,6 +38,11 @@ def template(sound_warehouse, tmp_path_factory):
     settings.decisions_dir.mkdir()
     (settings.decisions_dir / "quarantine.csv").write_text("decided")
     publish(settings, as_of=date(2026, 6, 30), run_id="run0", fingerprint="f1")
+    with database.connect(settings) as con:
+        # The small warehouse holds raw as tables, to be tampered with; in a real one they are views of the raw store.
+        for (table,) in con.execute("select table_name from duckdb_tables() where schema_name = 'raw'").fetchall():
+            if table != "files":
+                con.execute(f"drop table raw.{table}")
     return root
 
 

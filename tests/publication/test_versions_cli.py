@@ -5,6 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from orchestration import cli_options
 from orchestration.cli import app
 from orchestration.errors import UserError
 
@@ -13,9 +14,10 @@ from orchestration.errors import UserError
 def c360(settings, monkeypatch):
     """Run a command on the warehouse; its own faults come out as `UserError`."""
     monkeypatch.setenv("C360_WAREHOUSE", str(settings.warehouse))
+    monkeypatch.setattr(cli_options.out, "width", 240)  # a console keeps the width it had when it was made
 
     def call(*arguments: str) -> str:
-        ended = CliRunner().invoke(app, arguments, env={"COLUMNS": "240"}, catch_exceptions=True)
+        ended = CliRunner().invoke(app, arguments, catch_exceptions=True)
         if ended.exception and not isinstance(ended.exception, SystemExit):
             raise ended.exception
         assert ended.exit_code == 0, ended.output
