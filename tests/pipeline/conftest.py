@@ -19,7 +19,7 @@ Refresh = Callable[..., "subprocess.CompletedProcess[str]"]
 def c360() -> Callable[..., "subprocess.CompletedProcess[str]"]:
     """Run `c360 …` as a user would; nothing of the caller's C360_ environment leaks in."""
 
-    def run(*arguments: object, timeout: float = 900) -> "subprocess.CompletedProcess[str]":
+    def run(*arguments: object, timeout: float = 1800) -> "subprocess.CompletedProcess[str]":
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("C360_", "DAGSTER_"))}
         return subprocess.run(
             [str(C360), *map(str, arguments)],
