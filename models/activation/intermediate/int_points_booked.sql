@@ -29,12 +29,14 @@ lines as (
     where customer_id is not null and (gross_amount > 0 or returned_amount > 0)
 ),
 
--- Days on which a purchase earns more: in the month of birth, by the tier of that day.
-multiplied_days as (
+-- Purchases in the month of birth, with the rules that may multiply their points.
+birthday_days as (
     select
         days.customer_id,
         days.purchased_on,
-        max(rules.multiplier) as multiplier
+        rules.scheme,
+        rules.tiers,
+        rules.multiplier
     from {{ ref('int_purchase_days_aggregated') }} as days
     inner join {{ ref('int_customers_known') }} as known
         on
@@ -45,17 +47,42 @@ multiplied_days as (
             rules.event = 'birthday'
             and days.purchased_on >= rules.valid_from
             and days.purchased_on < rules.replaced_on
-    left join {{ ref('int_tier_spells') }} as spells
+    where days.gross_amount > 0
+),
+
+-- By the tier of that day where the rule asks for one. Two inner joins: an outer one on a pattern compares every
+-- purchase with every spell.
+multiplied_purchases as (
+    select
+        customer_id,
+        purchased_on,
+        multiplier
+    from birthday_days
+    where scheme is null
+    union all
+    select
+        birthday_days.customer_id,
+        birthday_days.purchased_on,
+        birthday_days.multiplier
+    from birthday_days
+    inner join {{ ref('int_tier_spells') }} as spells
         on
-            days.customer_id = spells.customer_id
-            and rules.scheme = spells.scheme
-            and days.purchased_on >= spells.from_on
-            and days.purchased_on < coalesce(spells.until_on, cast('9999-12-31' as date))
-            and ' ' || rules.tiers || ' ' like '% ' || spells.tier || ' %'
-    where days.gross_amount > 0 and (rules.scheme is null or spells.tier is not null)
+            birthday_days.customer_id = spells.customer_id
+            and birthday_days.scheme = spells.scheme
+            and birthday_days.purchased_on >= spells.from_on
+            and birthday_days.purchased_on < coalesce(spells.until_on, cast('9999-12-31' as date))
+    where ' ' || birthday_days.tiers || ' ' like '% ' || spells.tier || ' %'
+),
+
+multiplied_days as (
+    select
+        customer_id,
+        purchased_on,
+        max(multiplier) as multiplier
+    from multiplied_purchases
     group by
-        days.customer_id,
-        days.purchased_on
+        customer_id,
+        purchased_on
 ),
 
 multiplied_customers as (
@@ -133,7 +160,6 @@ rated as (
             and lines.order_key = bought_days.order_key
             and lines.purchased_at = bought_days.purchased_at
             and lines.sku = bought_days.sku
-            and lines.returned_amount > 0
     left join multiplied_days as returned_double
         on
             bought_days.customer_id = returned_double.customer_id
