@@ -14,6 +14,7 @@ SHARED = {
     "errors",
     "database",
     "as_of",
+    "files",
     "fingerprint",
     "partitions",
     "policy_tables",

@@ -6,7 +6,6 @@ channels themselves (`channels.py`). What is open is kept in `<warehouse>/alerts
 
 import fcntl
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from zoneinfo import ZoneInfo
 from orchestration.alerts.causes import Sighting, look
 from orchestration.alerts.channels import LOGGER, SENDERS, ChannelError, Message, is_configured
 from orchestration.alerts.policy import Routes, load_routes
+from orchestration.files import write_whole
 from orchestration.settings import Settings
 
 RAISED, RESOLVED = "raised", "resolved"
@@ -154,12 +154,8 @@ def _kept(settings: Settings) -> Iterator[dict[str, Alert]]:
         try:
             yield alerts
         finally:
-            beside = settings.alerts_dir / ".open.json.new"
-            with beside.open("w", encoding="utf-8") as stream:
-                json.dump([asdict(alert) for alert in alerts.values()], stream, ensure_ascii=False, indent=1)
-                stream.flush()
-                os.fsync(stream.fileno())
-            beside.replace(settings.alerts_dir / "open.json")
+            kept = json.dumps([asdict(alert) for alert in alerts.values()], ensure_ascii=False, indent=1)
+            write_whole(settings.alerts_dir / "open.json", kept)
 
 
 def _read(settings: Settings) -> dict[str, Alert]:

@@ -7,12 +7,12 @@ all. What does not: what a decision means (`releases.py`, `doubtful_values.py`).
 import csv
 import fcntl
 import io
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
 from orchestration.errors import UserError
+from orchestration.files import read_spreadsheet_text, write_whole
 
 Row = tuple[int, dict[str, str]]
 """Number of the row as an editor shows it (the header is row 1) and its values by column; an empty one is ''."""
@@ -26,7 +26,7 @@ def read_rows(path: Path, required: Sequence[str]) -> list[Row]:
     """
     if not path.exists():
         return []
-    reader = csv.DictReader(io.StringIO(_text(path), newline=""), restkey="_more")
+    reader = csv.DictReader(io.StringIO(read_spreadsheet_text(path, str(path)), newline=""), restkey="_more")
     names = [name.strip() for name in reader.fieldnames or ()]
     missing = [name for name in required if name not in names]
     if missing:
@@ -64,27 +64,13 @@ def append_rows(path: Path, columns: Sequence[str], added: Iterable[Mapping[str,
         with (path.parent / f".{path.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             rows = [row for _, row in read_rows(path, columns)]
-            aside = path.with_name(f".{path.name}.part")
-            with aside.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore", lineterminator="\n")
-                writer.writeheader()
-                writer.writerows([*rows, *added])
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(path)
+            text = io.StringIO(newline="")
+            writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows([*rows, *added])
+            write_whole(path, text.getvalue())
     except OSError as error:
         raise UserError(
             f"{path} cannot be written: {error.strerror}. Check C360_WAREHOUSE, its permissions and the free disk "
             "space. Nothing was decided."
         ) from error
-
-
-def _text(path: Path) -> str:
-    """The file's text; spreadsheets in China save CSV as GB18030."""
-    content = path.read_bytes()
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise UserError(f"{path} is neither UTF-8 nor GB18030 text: save it as CSV UTF-8.")

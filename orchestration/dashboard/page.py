@@ -20,6 +20,7 @@ from typing import Any
 from orchestration.dashboard.aggregates import FILTERS, Dataset
 from orchestration.dashboard.sections import SECTIONS
 from orchestration.dashboard.words import Words
+from orchestration.files import write_whole
 
 _PARTS = Path(__file__).parent
 _VEGA_LITE = "6.4"  # the version whose specs Altair 6 writes
@@ -103,9 +104,7 @@ def vega_bundle(cache: Path) -> str:
     # Its stub asks for a snippet of JavaScript that it does not need.
     bundle: str = vl_convert.javascript_bundle(vl_version=_VEGA_LITE)  # type: ignore[call-arg]
     cache.mkdir(parents=True, exist_ok=True)
-    written = kept.with_suffix(".tmp")
-    written.write_text(bundle, encoding="utf-8")
-    written.replace(kept)
+    write_whole(kept, bundle)
     return bundle
 
 

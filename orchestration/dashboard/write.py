@@ -3,7 +3,6 @@
 What belongs here: which version, where the HTML lies, and that it appears whole. What does not: its content.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import duckdb
 
 from orchestration.dashboard.aggregates import Dataset, collect
 from orchestration.dashboard.words import read_words, words_for
+from orchestration.files import write_whole
 from orchestration.publication.versions import Version
 from orchestration.settings import Settings
 
@@ -58,10 +58,8 @@ def write_dashboard(settings: Settings, version: Version) -> Dashboard:
     words, codes = words_for(words, datasets)
     page = build_page(_meta(settings, version, datasets), datasets, words, codes, vega_bundle(settings.temp_dir))
     path = dashboard_path(version)
-    written = path.with_name(f".{FILE_NAME}.{os.getpid()}")
-    written.write_text(page, encoding="utf-8")
-    written.chmod(0o444)
-    written.replace(path)
+    write_whole(path, page)
+    path.chmod(0o444)
     red = sum(row["status"] == "red" and row["is_as_of"] and row["part"] == "all" for row in datasets["kpis"].rows())
     return Dashboard(path, path.stat().st_size, sum(map(len, SECTIONS.values())), red)
 

@@ -8,7 +8,6 @@ outside.
 """
 
 import html
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import duckdb
 
 from data_quality.results import mask
 from orchestration.database import table_exists
+from orchestration.files import write_whole
 
 REPORT_NAME = "quality.html"
 
@@ -197,12 +197,7 @@ def write_report(con: duckdb.DuckDBPyConnection, path: Path, *, run_id: str, as_
         f"<title>{_text(title)}</title><style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(page)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    write_whole(path, page)
 
 
 def _head(con: duckdb.DuckDBPyConnection, run_id: str, as_of: date, title: str) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.errors import UserError
+from orchestration.files import write_whole
 from orchestration.identity.policy import IdentityPolicy
 
 CALIBRATION_FORMAT = 2
@@ -141,10 +142,8 @@ def read_calibration(path: Path) -> dict[str, dict[str, float]]:
 
 def _save(path: Path, known: dict[str, dict[str, float]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".part")
     content = {"format": CALIBRATION_FORMAT, "by_prior": known}
-    aside.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    aside.replace(path)
+    write_whole(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
 def _fit(

@@ -10,6 +10,7 @@ publish, and the next run starts from the same ids. So a wrong rule that is take
 
 import csv
 import hashlib
+import io
 import json
 from dataclasses import dataclass
 from datetime import date
@@ -19,6 +20,7 @@ import duckdb
 
 from orchestration.database import literal, table_exists
 from orchestration.errors import UserError
+from orchestration.files import write_whole
 from orchestration.identity.policy import IdentityPolicy
 
 _LEDGER = {
@@ -366,13 +368,12 @@ def accept_changes(connection: duckdb.DuckDBPyConnection, ledger: Path, by: str,
         raise UserError("The last run was not held: its ids are in force already, there is nothing to accept.")
     ledger.mkdir(parents=True, exist_ok=True)
     known = accepted_changes(ledger)
-    aside = ledger / f"{_ACCEPTED_FILE}.part"
-    with aside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_ACCEPTED_COLUMNS)
-        for a in (*known, Acceptance(row[0], by, on, why)):
-            writer.writerow([a.signature, a.accepted_by, a.accepted_on.isoformat(), a.why])
-    aside.replace(ledger / _ACCEPTED_FILE)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_ACCEPTED_COLUMNS)
+    for a in (*known, Acceptance(row[0], by, on, why)):
+        writer.writerow([a.signature, a.accepted_by, a.accepted_on.isoformat(), a.why])
+    write_whole(ledger / _ACCEPTED_FILE, text.getvalue())
     return int(row[1])
 
 
@@ -428,9 +429,7 @@ def _save_ledger(connection: duckdb.DuckDBPyConnection, ledger: Path, rules: str
         connection.execute(f"copy identity.{name} to {literal(str(aside))} (format parquet, compression zstd)")
     for name in names:
         (ledger / f"{name}.parquet.part").replace(ledger / f"{name}.parquet")
-    aside = ledger / f"{_RULES_FILE}.part"
-    aside.write_text(json.dumps({"signature": rules}) + "\n", encoding="utf-8")
-    aside.replace(ledger / _RULES_FILE)
+    write_whole(ledger / _RULES_FILE, json.dumps({"signature": rules}) + "\n")
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -17,6 +17,7 @@ from typing import Literal
 import duckdb
 
 from orchestration.errors import UserError
+from orchestration.files import read_spreadsheet_text, write_whole
 
 FILE_NAME = "decisions.csv"
 RECORD_SOURCES = (
@@ -357,17 +358,6 @@ def _of_one_record(decision: Decision) -> Outcome:
     )
 
 
-def _text(path: Path) -> str:
-    """The file's text; spreadsheets in China save CSV as GB18030."""
-    content = path.read_bytes()
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise UserError(f"{path.name} is neither UTF-8 nor GB18030 text: save it as CSV UTF-8.")
-
-
 def _decision(where: str, number: int, row: Mapping[str, str | None]) -> Decision:
     values = {c: _value(row, c) for c in _COLUMNS}
     verdict = values["decision"].lower()
@@ -412,7 +402,7 @@ def _rows(path: Path) -> tuple[list[str], list[dict[str, str | None]]]:
     """Columns and rows of the file as they stand, so that what is not ours survives a change."""
     if not path.exists():
         return list(_COLUMNS), []
-    reader = csv.DictReader(io.StringIO(_text(path), newline=""), restkey="_more")
+    reader = csv.DictReader(io.StringIO(read_spreadsheet_text(path, path.name), newline=""), restkey="_more")
     columns = [c.strip() for c in reader.fieldnames or ()]
     missing = [c for c in _REQUIRED if c not in columns]
     if missing:
@@ -433,9 +423,8 @@ def _value(row: Mapping[str, str | None], column: str) -> str:
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str | None]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".part")
-    with aside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    aside.replace(path)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, text.getvalue())

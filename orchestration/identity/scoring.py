@@ -19,6 +19,7 @@ import duckdb
 
 from orchestration.database import identifier
 from orchestration.errors import UserError
+from orchestration.files import write_whole
 from orchestration.identity.blocking_keys import joined
 from orchestration.identity.calibration import Calibration, log_odds
 from orchestration.identity.kept_pairs import compare_known
@@ -149,9 +150,7 @@ def save_model(model: Model, path: Path) -> None:
         "unlisted_name_share": model.unlisted,
         "provenance": model.provenance,
     }
-    aside = path.with_suffix(".part")
-    aside.write_text(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
-    aside.replace(path)
+    write_whole(path, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 def current_model(policy: IdentityPolicy, path: Path) -> Model:

@@ -24,6 +24,7 @@ import pyarrow as pa
 from data_quality.contract import Contract, load_contracts
 from orchestration.database import identifier, literal
 from orchestration.errors import UserError, WarehouseBusyError, is_machine_fault
+from orchestration.files import write_whole
 from orchestration.settings import Settings
 
 TECHNICAL_COLUMNS: dict[str, str] = {
@@ -116,12 +117,7 @@ def written_amount_sql(contract: Contract) -> str | None:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write a manifest so that a reader sees the old or the new one."""
     body = {"files": [asdict(manifest.files[name]) for name in sorted(manifest.files)]}
-    beside = folder / ".manifest.json.new"
-    with beside.open("w", encoding="utf-8") as stream:
-        json.dump(body, stream, ensure_ascii=False, indent=1)
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(folder / "manifest.json")
+    write_whole(folder / "manifest.json", json.dumps(body, ensure_ascii=False, indent=1))
 
 
 def recover(folder: Path) -> None:

@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestration import database
 from orchestration.errors import UserError, WarehouseBusyError
+from orchestration.files import write_whole
 from orchestration.ingestion.raw_store import refresh_raw_views, writing_alone
 from orchestration.publication.manifest import sha256_of
 from orchestration.publication.rollback import HOLD_FILE, LOG_FILE
@@ -124,7 +125,7 @@ def back_up(settings: Settings, destination: Path, *, wait: float = 0) -> Backup
                 files=files,
             )
             text = manifest.model_dump_json(indent=1) + "\n"
-            _write(destination / MANIFEST_NAME, text)
+            write_whole(destination / MANIFEST_NAME, text)
             (destination / _INCOMPLETE).unlink()
             sync_folder(destination)
         except OSError as error:
@@ -394,10 +395,3 @@ def _replace_serving(settings: Settings, stage: Path, aside: Path, current: str 
         version = find_version(settings, current)
         verify(version)
         switch_to(settings, version)
-
-
-def _write(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

@@ -9,7 +9,6 @@ not held out, not suppressed, and with consent where the contact is marketing.
 """
 
 import csv
-import os
 import re
 import secrets
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestration import database
 from orchestration.errors import UserError, is_machine_fault, machine_fault
+from orchestration.files import write_whole
 from orchestration.publication.manifest import sha256_of
 from orchestration.publication.versions import Version, sync_folder
 from orchestration.settings import Settings
@@ -141,7 +141,7 @@ def export_audience(
                 created_at=datetime.now(UTC).replace(microsecond=0),
             )
             manifest_path = path.with_name(f"{path.name}.manifest.json")
-            _replace(manifest_path, manifest.model_dump_json(indent=2) + "\n")
+            write_whole(manifest_path, manifest.model_dump_json(indent=2) + "\n")
             sync_folder(folder)
         except (OSError, duckdb.IOException) as error:
             if is_machine_fault(error):
@@ -257,13 +257,3 @@ def _cell(name: str, data_type: str) -> str:
     if data_type != "VARCHAR":
         return column
     return f"if(regexp_matches({column}, {database.literal(_FORMULA)}), '''' || {column}, {column}) as {column}"
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a small file whole."""
-    building = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with building.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    building.replace(path)

@@ -4,11 +4,12 @@ What belongs here: the manifest's shape, reading and writing it, checksums. What
 """
 
 import hashlib
-import os
 from datetime import date, datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from orchestration.files import write_whole
 
 FILE_NAME = "c360.duckdb"  # constant: DuckDB names the catalog after the file
 MANIFEST_NAME = "manifest.json"
@@ -40,10 +41,7 @@ class Manifest(BaseModel):
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest so that it survives a power cut, and read-only."""
     path = folder / MANIFEST_NAME
-    with path.open("w", encoding="utf-8") as file:
-        file.write(manifest.model_dump_json(indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    write_whole(path, manifest.model_dump_json(indent=2) + "\n")
     path.chmod(0o444)
 
 

@@ -13,11 +13,11 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestration.errors import UserError
+from orchestration.files import write_whole
 from orchestration.publication.versions import (
     Version,
     current_version,
@@ -109,7 +109,7 @@ def rollback(settings: Settings, wanted: str | None, *, by: str, why: str, pin: 
                 why=why,
                 at=datetime.now(UTC),
             )
-            _write_durably(settings.serving_dir / HOLD_FILE, hold.model_dump_json(indent=1) + "\n")
+            write_whole(settings.serving_dir / HOLD_FILE, hold.model_dump_json(indent=1) + "\n")
         switch_to(settings, version)
         if not (newer or pin):
             (settings.serving_dir / HOLD_FILE).unlink(missing_ok=True)
@@ -179,12 +179,3 @@ def switches(settings: Settings) -> list[Switch]:
         except (ValueError, KeyError, TypeError):
             continue
     return found[::-1]
-
-
-def _write_durably(path: Path, text: str) -> None:
-    aside = path.with_name(f".{path.name}.part")
-    with aside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
