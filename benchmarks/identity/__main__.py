@@ -6,13 +6,11 @@ What belongs here: the order of work and the table. What does not: sets, measure
 import argparse
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ import pyarrow.parquet as pq
 from benchmarks.identity.error_pages import SetErrors, write_errors
 from benchmarks.identity.measures import Quality, quality
 from benchmarks.identity.sets import BenchmarkSet, generated, published
+from benchmarks.machine import facts, in_words
 
 RIVALS = ("rule_join", "splink_alone", "recordlinkage_toolkit", "goldenmatch_default")
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -173,23 +172,13 @@ def _write(rows: list[Row], wanted: argparse.Namespace) -> None:
     folder: Path = wanted.results
     folder.mkdir(parents=True, exist_ok=True)
     load = [round(x, 1) for x in os.getloadavg()]
-    machine = {
-        "cpus": os.cpu_count(),
-        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "system": platform.system(),
-        "architecture": platform.machine(),
-        "python": platform.python_version(),
-        "duckdb": duckdb.__version__,
-        "splink": version("splink"),
-        "load_average": load,
-    }
+    machine = facts("splink", load_average=load)
     content = {"machine": machine, "rows": [r.as_dict() for r in rows]}
     (folder / "identity.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     head = (
         "# Identity resolution, measured\n\n"
         f"`python -m benchmarks.identity --people {wanted.people} --sets {' '.join(wanted.sets)}` "
-        f"on {machine['cpus']} cores, {machine['memory_gb']} GiB, "
-        f"Python {machine['python']}, DuckDB {machine['duckdb']}; load average {load[0]}.\n"
+        f"on {in_words(machine)}; load average {load[0]}.\n"
         "Ours: seconds of the identity stage, peak memory of the whole pipeline. Rivals get the cleaned members and "
         "accounts. What went wrong, by classes: [errors.md](errors.md).\n\n"
         "| set | way | precision | recall | F1 | B³ precision | B³ recall | B³ F1 | cost |\n"

@@ -6,22 +6,17 @@ What belongs here: sizes, the memory of the process tree, the exponent, the tabl
 import argparse
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-from importlib.metadata import version
 from math import log
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from benchmarks.identity.sets import END
 from benchmarks.identity_scale.stage import AFTER, TO_XREF
+from benchmarks.machine import PeakMemory, facts, in_words
 from seeds.generate import generate
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -66,41 +61,13 @@ def _measure(room: Path, size: int, seed: int, profile: str, memory: str) -> dic
         [sys.executable, "-m", "benchmarks.identity_scale.stage", str(folder / "landing"), memory],
         cwd=Path(__file__).resolve().parents[2],
     )
-    peak = [0]
-    watcher = threading.Thread(target=_watch, args=(process, peak), daemon=True)
-    watcher.start()
+    peak = PeakMemory(process)
     if process.wait() != 0:
         raise SystemExit(f"the run of {size:,} records failed")
-    watcher.join(timeout=5)
     measured: dict[str, Any] = json.loads((folder / "measured.json").read_text(encoding="utf-8"))
-    measured["peak_mb"] = max(peak[0], measured["peak_mb"])
+    measured["peak_mb"] = max(peak.mb, measured["peak_mb"])
     measured["load_average"] = [round(load, 1), round(os.getloadavg()[0], 1)]
     return measured
-
-
-def _watch(process: "subprocess.Popen[bytes]", peak: list[int]) -> None:
-    """Sample the resident memory of the process and all below it, where /proc tells it."""
-    while process.poll() is None:
-        peak[0] = max(peak[0], sum(_resident_mb(pid) for pid in _tree(process.pid)))
-        time.sleep(0.2)
-
-
-def _tree(pid: int) -> list[int]:
-    found = [pid]
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            found += [p for child in children.read_text().split() for p in _tree(int(child))]
-        except OSError:  # the thread has ended meanwhile
-            continue
-    return found
-
-
-def _resident_mb(pid: int) -> int:
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except OSError:  # the process has ended meanwhile
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
 
 
 def exponent(points: list[tuple[float, float]]) -> float | None:
@@ -119,17 +86,7 @@ def _total(steps: dict[str, Any], names: tuple[str, ...], what: str) -> float:
 
 def _write(found: list[dict[str, Any]], folder: Path, profile: str, memory: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    machine = {
-        "cpus": os.cpu_count(),
-        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "system": platform.system(),
-        "architecture": platform.machine(),
-        "python": platform.python_version(),
-        "duckdb": duckdb.__version__,
-        "splink": version("splink"),
-        "threads": 2,
-        "memory_limit": memory,
-    }
+    machine = facts("splink", threads=2, memory_limit=memory)
     to_xref, after = tuple(TO_XREF), tuple(AFTER)
     rows = [
         {
@@ -166,8 +123,7 @@ def _page(machine: dict[str, Any], profile: str, growth: dict[str, float | None]
 
     steps = (*TO_XREF, "clean_to_xref", *AFTER)
     first = (
-        f"`python -m benchmarks.identity_scale` on {machine['cpus']} cores, {machine['memory_gb']} GiB, Python "
-        f"{machine['python']}, DuckDB {machine['duckdb']} with {machine['threads']} threads and "
+        f"`python -m benchmarks.identity_scale` on {in_words(machine)} with {machine['threads']} threads and "
         f"{machine['memory_limit']}; worlds of `seeds/generate.py`, profile `{profile}`. Wall clock seconds / CPU "
         "seconds; memory is the most that the process and those below it held, ingestion and cleaning included."
     )

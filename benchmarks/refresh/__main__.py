@@ -7,12 +7,10 @@ and its rivals (`floor`).
 import argparse
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from datetime import date, timedelta
 from pathlib import Path
@@ -20,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from benchmarks.identity_scale.__main__ import _tree
+from benchmarks.machine import PeakMemory, facts, in_words
 from seeds.generate import generate
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -118,32 +116,15 @@ def _run(what: str, arguments: list[str]) -> dict[str, Any]:
     before = os.times()
     started = time.perf_counter()
     process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603
-    peak = [0]
-    watcher = threading.Thread(target=_watch, args=(process, peak), daemon=True)
-    watcher.start()
+    peak = PeakMemory(process)
     if process.wait() != 0:
         raise SystemExit(f"{what} failed with status {process.returncode}")
     after = os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    cost = {"seconds": round(time.perf_counter() - started, 1), "cpu_seconds": round(cpu, 1), "peak_mb": peak[0]}
+    cost = {"seconds": round(time.perf_counter() - started, 1), "cpu_seconds": round(cpu, 1), "peak_mb": peak.mb}
     sys.stdout.write(f"{what}: {cost['seconds']} s, CPU {cost['cpu_seconds']} s, {cost['peak_mb']} MB\n")
     sys.stdout.flush()
     return cost
-
-
-def _watch(process: "subprocess.Popen[bytes]", peak: list[int]) -> None:
-    """Sample the memory of the process and all below it, pages of files it maps left out."""
-    while process.poll() is None:
-        peak[0] = max(peak[0], sum(_own_mb(pid) for pid in _tree(process.pid)))
-        time.sleep(0.2)
-
-
-def _own_mb(pid: int) -> int:
-    try:
-        resident, shared = Path(f"/proc/{pid}/statm").read_text().split()[1:3]
-    except OSError:  # the process has ended meanwhile
-        return 0
-    return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE") // 2**20
 
 
 def _deliver_night(warehouse: Path, landing: Path, day: date, share: float) -> None:
@@ -185,15 +166,7 @@ def _stage_of(name: str) -> str:
 
 def _write(found: list[dict[str, Any]], folder: Path, memory: str | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    machine = {
-        "cpus": os.cpu_count(),
-        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "system": platform.system(),
-        "architecture": platform.machine(),
-        "python": platform.python_version(),
-        "duckdb": duckdb.__version__,
-        "memory_limit": memory or "default",
-    }
+    machine = facts(memory_limit=memory or "default")
     for run in found:
         run["stages"] = _by_stage(run["full"]["steps"])
     content = {"machine": machine, "runs": found}
@@ -203,9 +176,8 @@ def _write(found: list[dict[str, Any]], folder: Path, memory: str | None) -> Non
 
 def _circumstances(machine: dict[str, Any]) -> str:
     return (
-        f"`python -m benchmarks.refresh` on {machine['cpus']} cores, {machine['memory_gb']} GiB, Python "
-        f"{machine['python']}, DuckDB {machine['duckdb']}, memory limit {machine['memory_limit']}. Wall seconds / CPU "
-        "seconds; memory is the most that the process and those below it held."
+        f"`python -m benchmarks.refresh` on {in_words(machine)}, memory limit {machine['memory_limit']}. "
+        "Wall seconds / CPU seconds; memory is the most that the process and those below it held."
     )
 
 
