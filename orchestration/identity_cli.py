@@ -219,15 +219,10 @@ def import_decisions(
 ) -> None:
     """Take in the decisions of a CSV file; rows without a decision stay open."""
     settings = settings_for(warehouse)
-    from orchestration.identity.decisions import append_decisions, decisions_file, read_decisions
+    from orchestration.identity.review import import_decisions as take_in
 
-    if not file.is_file():
-        raise UserError(f"There is no file {file}: `c360 review list --export {file}` writes one to fill in.")
-    target = decisions_file(settings.warehouse)
-    known = {(d.pair, d.verdict, d.decided_by, d.decided_on) for d in read_decisions(target)}
-    new = [d for d in read_decisions(file) if (d.pair, d.verdict, d.decided_by, d.decided_on) not in known]
-    append_decisions(target, new)
-    say(f"{len(new)} decisions taken in. {_NEXT} `c360 review list --decided` then tells which bind.")
+    taken = take_in(settings.warehouse, file)
+    say(f"{taken} decisions taken in. {_NEXT} `c360 review list --decided` then tells which bind.")
 
 
 @identity.command("status")

@@ -20,6 +20,7 @@ SHARED = {
     "policy_tables",
     "resources",
     "run_lock",
+    "spreadsheet_cells",
 }
 KNOWS_DAGSTER = {
     "assets.py",

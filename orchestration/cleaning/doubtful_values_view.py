@@ -4,7 +4,6 @@ What belongs here: listing, masking, and turning choices into decisions that can
 values are doubtful and how a decision binds a run (`doubtful_values.py`).
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -28,11 +27,10 @@ from orchestration.cleaning.quarantine_view import masked_value
 from orchestration.database import table_exists
 from orchestration.errors import UserError
 from orchestration.settings import Settings
+from orchestration.spreadsheet_cells import write_to_fill_in
 
 _EXPORTED = ("doubt_id", "source", "dataset", "column_name", "record_key", "value_masked", "rule", "rows")
 _TO_FILL_IN = ("decision", "corrected_value", "decided_by", "decided_on", "why")
-# Spreadsheets take a cell that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "|", "%")
 
 
 @dataclass(frozen=True)
@@ -125,19 +123,9 @@ def export_doubts(con: duckdb.DuckDBPyConnection, path: Path) -> int:
     Raises:
         UserError: the file cannot be written.
     """
-    found = doubts(con)
-    try:
-        with path.open("w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.DictWriter(file, [*_EXPORTED, *_TO_FILL_IN], restval="")
-            writer.writeheader()
-            for doubt in found:
-                data = doubt.as_data()
-                writer.writerow({name: _cell(data[name]) for name in _EXPORTED})
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be written: {error.strerror}. Name a file in a folder that may be written."
-        ) from error
-    return len(found)
+    shown = (doubt.as_data() for doubt in doubts(con))
+    rows = ([data[name] for name in _EXPORTED] for data in shown)
+    return write_to_fill_in(path, [*_EXPORTED, *_TO_FILL_IN], rows)
 
 
 def import_decisions(con: duckdb.DuckDBPyConnection, settings: Settings, path: Path) -> int:
@@ -222,8 +210,3 @@ def _judged(
 def _choices(contract: Contract | None, column: str) -> str:
     values: Sequence[str] = list(contract.columns[column].values) if contract else []
     return f" (one of {', '.join(values)})" if values else ""
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,10 +1,10 @@
 """What a reviewer sees: open pairs, decided pairs, and how many ids the last run changed.
 
-What belongs here: reading those tables for a terminal or a spreadsheet. What does not: which pairs are open
-(`clustering.py`) and what decisions do (`decisions.py`).
+What belongs here: reading those tables for a terminal or a spreadsheet, and taking a filled-in one back. What does not:
+which pairs are open (`clustering.py`) and what decisions do (`decisions.py`).
 """
 
-import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,14 @@ import duckdb
 
 from orchestration.database import table_exists
 from orchestration.errors import UserError
-from orchestration.identity.decisions import RECORD_SOURCES, RecordRef, read_decisions
+from orchestration.identity.decisions import (
+    RECORD_SOURCES,
+    RecordRef,
+    append_decisions,
+    decisions_file,
+    read_decisions,
+)
+from orchestration.spreadsheet_cells import text_of_cell, write_to_fill_in
 
 _PAIR = ("left_source", "left_record_key", "right_source", "right_record_key")
 
@@ -51,7 +58,10 @@ def decided_pairs(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]
 def export_pairs(connection: duckdb.DuckDBPyConnection, file: Path) -> int:
     """Write all open pairs as CSV with empty columns for the decision; return their number.
 
-    Record keys, weights and names of fields only. With a byte order mark, so that spreadsheets read it as UTF-8.
+    Record keys, weights and names of fields only.
+
+    Raises:
+        UserError: nothing was resolved yet, or the file cannot be written.
     """
     _resolved(connection, "review_queue")
     columns = (*_PAIR, "decision", "decided_by", "decided_on", "why", "match_probability", "agree", "differ", "reason")
@@ -63,11 +73,27 @@ def export_pairs(connection: duckdb.DuckDBPyConnection, file: Path) -> int:
         from identity.review_queue
         """
     ).fetchall()
-    with file.open("w", encoding="utf-8-sig", newline="") as handle:
-        writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
-    return len(rows)
+    return write_to_fill_in(file, columns, rows)
+
+
+def import_decisions(warehouse: Path, file: Path) -> int:
+    """Take in the decisions of a filled-in export; return the number of new ones. Rows without one stay open.
+
+    Raises:
+        UserError: the file is missing, or a row holds a value that cannot be used; the message names it.
+    """
+    if not file.is_file():
+        raise UserError(f"There is no file {file}: `c360 review list --export {file}` writes one to fill in.")
+    target = decisions_file(warehouse)
+    known = {(d.pair, d.verdict, d.decided_by, d.decided_on) for d in read_decisions(target)}
+    filled_in = [replace(d, left=_as_delivered(d.left), right=_as_delivered(d.right)) for d in read_decisions(file)]
+    new = [d for d in filled_in if (d.pair, d.verdict, d.decided_by, d.decided_on) not in known]
+    append_decisions(target, new)
+    return len(new)
+
+
+def _as_delivered(shown: RecordRef) -> RecordRef:
+    return RecordRef(shown.source, text_of_cell(shown.record_key))
 
 
 def decided_record(file: Path, text: str) -> RecordRef:

@@ -25,6 +25,7 @@ from orchestration.files import write_whole
 from orchestration.publication.manifest import sha256_of
 from orchestration.publication.versions import Version, sync_folder
 from orchestration.settings import Settings
+from orchestration.spreadsheet_cells import safe_cell_sql
 
 Format = Literal["csv", "parquet"]
 FORMATS: tuple[Format, ...] = ("csv", "parquet")
@@ -33,10 +34,6 @@ ROLES_FILE = "export_roles.csv"
 
 _SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,60}")
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
-
-# Spreadsheets read a cell that starts with one of these, also in full width, as a formula; a quote before it makes it
-# text (OWASP, CSV injection).
-_FORMULA = "^[\\s]*[=+\\-@＝＋－＠|%\\t\\r\\n]"
 
 _MEMBERS = """
 create temp table exported as
@@ -256,4 +253,4 @@ def _cell(name: str, data_type: str) -> str:
     column = database.identifier(name)
     if data_type != "VARCHAR":
         return column
-    return f"if(regexp_matches({column}, {database.literal(_FORMULA)}), '''' || {column}, {column}) as {column}"
+    return f"{safe_cell_sql(column)} as {column}"

@@ -1,5 +1,6 @@
 """The commands on identity: a reviewer's day at the terminal; no value of a person is printed."""
 
+import csv
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,9 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestration.cli import app
+from orchestration.database import connect
 from orchestration.errors import UserError
 from orchestration.identity.decisions import decisions_file, read_decisions
 from orchestration.identity.policy import load_policy
+from orchestration.identity.review import export_pairs, import_decisions
 
 
 @pytest.fixture
@@ -65,6 +68,30 @@ def test_a_spreadsheet_takes_the_open_pairs_out_and_the_decisions_back(
     assert "2 decisions taken in" in run("review", "import", str(sheet))
     assert "0 decisions taken in" in run("review", "import", str(sheet))
     assert {d.verdict for d in read_decisions(decisions_file(world.settings.warehouse))} == {"different"}
+
+
+def test_a_record_key_that_looks_like_a_formula_goes_out_as_text_and_comes_back_as_delivered(
+    world: Any, tmp_path: Path
+) -> None:
+    world.member("M1", "张伟", "13912340001")
+    world.member("=1+cmd|x", "张丽", "13912340001")
+    world.case("@K1", "张总", "13912340001")
+    world.store()
+    sheet = tmp_path / "pairs.csv"
+    with connect(world.settings, read_only=True) as connection:
+        assert export_pairs(connection, sheet) == 2
+    with sheet.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    keys = {row[f"{side}_record_key"] for row in rows for side in ("left", "right")}
+    assert keys == {"M1", "'=1+cmd|x", "'@K1"}
+    filled = {"decision": "different", "decided_by": "lin", "decided_on": "2026-06-02", "why": "called"}
+    with sheet.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(row | filled for row in rows)
+    assert import_decisions(world.settings.warehouse, sheet) == 2
+    taken = read_decisions(decisions_file(world.settings.warehouse))
+    assert {r.record_key for d in taken for r in d.pair} == {"M1", "=1+cmd|x", "@K1"}
 
 
 def test_explain_tells_why_in_words(run: Callable[..., str]) -> None:
