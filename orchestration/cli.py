@@ -215,8 +215,8 @@ def customer(
 ) -> None:
     """One customer in the terminal: profile, segments, tags, what is due, and the timeline; contact data masked."""
     settings = _settings(warehouse=warehouse)
-    from orchestration.customer_view import find_and_view
     from orchestration.database import connect
+    from orchestration.publication.customer_view import find_and_view
     from orchestration.publication.versions import current_version
 
     version = current_version(settings)
@@ -239,6 +239,7 @@ def customer(
             "Segments": view.segments,
             "Tags": view.tags,
             "Due": view.audiences,
+            "Planned": view.contacts,
             "Records": view.records,
             "Timeline": view.timeline,
         }
@@ -251,9 +252,11 @@ def customer(
 
 
 def _text(value: object) -> str:
-    """A value as a person reads it: nothing for an empty one, a list with commas."""
+    """A value as a person reads it: nothing for an empty one, lists and details with commas."""
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {part}" for name, part in value.items() if part is not None)
     return "" if value is None else str(value)
 
 

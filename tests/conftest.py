@@ -1,14 +1,20 @@
 """Fixtures of what starts a run: a landing zone and warehouse of its own, named by the environment."""
 
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from hypothesis import settings
 
 from orchestration.settings import Settings
+from tests.browser import chromium
 
 Land = Callable[..., Path]
+ROOT = Path(__file__).parents[1]
 
 # The suite that gates a commit draws the same examples every time, so that it says something about the commit;
 # `pytest --hypothesis-profile=explore` draws new ones.
@@ -39,3 +45,38 @@ def land(own_settings: Settings) -> Land:
         return path
 
     return put
+
+
+@pytest.fixture(scope="session")
+def declared_marts() -> str:
+    """SQL that makes each mart as its contract declares it, without rows."""
+    statements = ["create schema marts;"]
+    for path in sorted(
+        path.with_suffix(".yml") for room in ("marts", "activation") for path in (ROOT / "models" / room).glob("*.sql")
+    ):
+        for model in yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["models"]:
+            columns = ", ".join(f'"{column["name"]}" {column["data_type"]}' for column in model["columns"])
+            name = model.get("config", {}).get("alias", model["name"])
+            statements.append(f'create table marts."{name}" ({columns});')
+    return "\n".join(statements)
+
+
+@pytest.fixture(scope="session")
+def refreshed_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generated world, `landing` and refreshed `warehouse`, large enough that every chart has something to show.
+
+    Slow: only for tests with that marker.
+    """
+    folder = tmp_path_factory.mktemp("world")
+    c360 = Path(sys.executable).with_name("c360")
+    where = ["--landing", str(folder / "landing")]
+    subprocess.run([c360, "generate", *where, "--people", "2500", "--lines", "25000", "--days", "12"], check=True)
+    subprocess.run([c360, "refresh", *where, "--warehouse", str(folder / "warehouse")], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium for all pages."""
+    with chromium() as opened:
+        yield opened

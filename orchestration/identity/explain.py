@@ -33,7 +33,7 @@ from orchestration.settings import Settings
 
 Outcome = Literal["SAME", "REVIEW", "DIFFERENT", "UNLINKED"]
 
-_WORDS = {
+LEVEL_WORDS = {
     "same": "agrees",
     "same_sound": "sounds the same",
     "spelled": "is spelled by a user name or mailbox",
@@ -66,12 +66,16 @@ class FieldEvidence:
 
 @dataclass(frozen=True)
 class Link:
-    """One link of `identity.links`: two records, the rule, its probability, and in words what it rests on."""
+    """One link of `identity.links`: two records, the rule, its probability, and what it rests on, also in words.
+
+    `evidence` is field to level of agreement, or the id that names the other record to `same`.
+    """
 
     left: RecordRef
     right: RecordRef
     rule: str
     probability: float
+    evidence: dict[str, str]
     words: str
 
 
@@ -175,20 +179,25 @@ def explain_customer(connection: duckdb.DuckDBPyConnection, text: str) -> Custom
         raise UserError(
             f"{side.record or text} belongs to no customer: nothing links it, and it says too little alone."
         )
+    return explain_customer_id(connection, side.customer)
+
+
+def explain_customer_id(connection: duckdb.DuckDBPyConnection, customer_id: str) -> CustomerExplanation:
+    """Explain a customer of today by its id; a published file is enough to read from."""
     records = connection.execute(
         "select source, record_key, matched_by, confidence, since from identity.customer_xref where customer_id = ? "
         "order by since, source, record_key",
-        [side.customer],
+        [customer_id],
     ).fetchall()
     history = connection.execute(
         "select changed_on, change, old_customer_id, new_customer_id, reason from identity.id_history "
         "where ? in (old_customer_id, new_customer_id) order by change_number",
-        [side.customer],
+        [customer_id],
     ).fetchall()
     return CustomerExplanation(
-        customer_id=side.customer,
+        customer_id=customer_id,
         records=tuple((RecordRef(r[0], r[1]), r[2], r[3], r[4]) for r in records),
-        links=tuple(_links(connection, side.customer)),
+        links=tuple(_links(connection, customer_id)),
         history=tuple(f"{on}: {change} {old} → {new}: {reason}" for on, change, old, new, reason in history),
     )
 
@@ -335,11 +344,11 @@ def _shares(policy: IdentityPolicy, settings: Settings) -> dict[tuple[str, str],
 def _evidence(field: str, level: str, weights: dict[tuple[str, str], float]) -> FieldEvidence:
     weight = weights.get((field, level))
     if level == "unknown":
-        return FieldEvidence(field, level, None, f"{field} {_WORDS[level]}: says nothing")
+        return FieldEvidence(field, level, None, f"{field} {LEVEL_WORDS[level]}: says nothing")
     speaks = "speaks for one person" if level in AGREEING else "speaks for two people" if level in DISAGREEING else ""
     if weight is not None:
         speaks = f"speaks {'for one person' if weight > 0 else 'for two people'}, {weight:+.1f}"
-    written = _WORDS.get(level, f"is {level.replace('_', ' ')}")
+    written = LEVEL_WORDS.get(level, f"is {level.replace('_', ' ')}")
     return FieldEvidence(
         field,
         level,
@@ -427,7 +436,7 @@ def _links(connection: duckdb.DuckDBPyConnection, customer_id: str) -> list[Link
         """,
         [customer_id],
     ).fetchall()
-    return [Link(RecordRef(r[0], r[1]), RecordRef(r[2], r[3]), r[4], r[5], _in_words(r[4], r[6])) for r in rows]
+    return [Link(RecordRef(r[0], r[1]), RecordRef(r[2], r[3]), r[4], r[5], r[6], _in_words(r[4], r[6])) for r in rows]
 
 
 def _in_words(rule: str, evidence: dict[str, Any]) -> str:
@@ -439,7 +448,9 @@ def _in_words(rule: str, evidence: dict[str, Any]) -> str:
         "decided_same": "a reviewer decided so",
         "names_both": "a case names both",
     }.get(rule)
-    fields = [f"{f.replace('_', ' ')} {_WORDS.get(v, v.replace('_', ' '))}" for f, v in evidence.items() if f in FIELDS]
+    fields = [
+        f"{f.replace('_', ' ')} {LEVEL_WORDS.get(v, v.replace('_', ' '))}" for f, v in evidence.items() if f in FIELDS
+    ]
     return ", ".join([said, *fields] if said else fields)
 
 

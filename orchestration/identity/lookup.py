@@ -1,7 +1,7 @@
 """Finding customers by id, number, mailbox or name.
 
 What belongs here: which customers a text names. What does not: what is shown of them
-(`orchestration/customer_view.py`), and why records are one (`explain.py`).
+(`orchestration/publication/customer_view.py`), and why records are one (`explain.py`).
 """
 
 import duckdb

@@ -1,13 +1,10 @@
 """A published file with every table the dashboard reads: the marts as their contracts declare them, without rows."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import duckdb
 import pytest
-import yaml
 
-ROOT = Path(__file__).parents[2]
 OTHERS = """
 create schema identity;
 create schema quality;
@@ -29,19 +26,6 @@ create table quality.check_results (
 """
 
 Fill = Callable[[str], duckdb.DuckDBPyConnection]
-
-
-@pytest.fixture(scope="session")
-def declared_marts() -> str:
-    """SQL that makes each mart as its contract declares it."""
-    statements = ["create schema marts;"]
-    for path in sorted(
-        path.with_suffix(".yml") for room in ("marts", "activation") for path in (ROOT / "models" / room).glob("*.sql")
-    ):
-        for model in yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["models"]:
-            columns = ", ".join(f'"{column["name"]}" {column["data_type"]}' for column in model["columns"])
-            statements.append(f'create table marts."{model["name"]}" ({columns});')
-    return "\n".join(statements)
 
 
 @pytest.fixture

@@ -1,10 +1,6 @@
 """The dashboard as people see it, in a headless Chromium; `make test-browser` runs these alone."""
 
 import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,34 +13,21 @@ from orchestration.dashboard.page import build_page, vega_bundle
 from orchestration.dashboard.sections import SECTIONS
 from orchestration.dashboard.words import read_words, words_for
 from orchestration.settings import Settings
+from tests.browser import PHONE, Visit, contact_data
 
 pytestmark = pytest.mark.slow
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-C360 = Path(sys.executable).with_name("c360")
 CHARTS = [panel for panels in SECTIONS.values() for panel in panels if panel.chart]
-DESKTOP, PHONE = {"width": 1360, "height": 900}, {"width": 390, "height": 844}
 MARKS = "document.querySelectorAll('#chart-{} svg g.role-mark > *').length"
 
 
-class Visit:
-    """A page that was opened, and what the browser had to say about it."""
+class Health(Visit):
+    """A visit to the customer health page."""
 
     def __init__(self, browser: Any, file: Path, chosen: str = "language=en&theme=light", size: Any = None) -> None:
-        self.said: list[str] = []
-        self.requests: list[str] = []
-        self.dialogs = 0
-        self.page = browser.new_page(viewport=size or DESKTOP)
-        self.page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
-        self.page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("dialog", self._dismiss)
+        super().__init__(browser, size)
         self.page.goto(f"{file.as_uri()}#{chosen}")
         self.ready()
-
-    def _dismiss(self, dialog: Any) -> None:
-        self.dialogs += 1
-        dialog.dismiss()
 
     def ready(self) -> None:
         self.page.wait_for_selector("html[data-ready=yes]", timeout=120_000)
@@ -61,56 +44,34 @@ class Visit:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: run make install")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"none of {', '.join(BROWSERS)} is on the PATH: no browser opened the dashboard")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+def dashboard(refreshed_world: Path) -> Path:
+    return (refreshed_world / "warehouse" / "serving" / "current" / "dashboard.html").resolve()
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The warehouse of a generated world, large enough that every chart has something to show."""
-    folder = tmp_path_factory.mktemp("world")
-    where = ["--landing", str(folder / "landing")]
-    subprocess.run([C360, "generate", *where, "--people", "2500", "--lines", "25000", "--days", "12"], check=True)
-    subprocess.run([C360, "refresh", *where, "--warehouse", str(folder / "warehouse")], check=True)
-    return folder / "warehouse"
+def desk(browser: Any, dashboard: Path) -> Health:
+    return Health(browser, dashboard)
 
 
-@pytest.fixture(scope="module")
-def dashboard(warehouse: Path) -> Path:
-    return (warehouse / "serving" / "current" / "dashboard.html").resolve()
-
-
-@pytest.fixture(scope="module")
-def desk(browser: Any, dashboard: Path) -> Visit:
-    return Visit(browser, dashboard)
-
-
-def test_nothing_is_loaded_and_nothing_goes_wrong(desk: Visit, dashboard: Path) -> None:
+def test_nothing_is_loaded_and_nothing_goes_wrong(desk: Health, dashboard: Path) -> None:
     assert desk.said == []
     assert {url.split("#")[0] for url in desk.requests} == {dashboard.as_uri()}
     assert dashboard.stat().st_size < 3_000_000
 
 
 @pytest.mark.parametrize("panel", [panel.id for panel in CHARTS])
-def test_every_chart_has_marks(desk: Visit, panel: str) -> None:
+def test_every_chart_has_marks(desk: Health, panel: str) -> None:
     assert desk.page.evaluate(MARKS.format(panel)) > 0
 
 
-def test_every_section_shows_something(desk: Visit) -> None:
+def test_every_section_shows_something(desk: Health) -> None:
     for section in SECTIONS:
         assert desk.page.locator(f"#{section} svg, #{section} table").count() > 0, section
     assert desk.page.locator("#kpis .card .spark path").count() > 20
     assert desk.page.locator("#quality tbody tr").count() >= 8
 
 
-def test_red_cards_come_first_and_name_their_owner_and_action(desk: Visit) -> None:
+def test_red_cards_come_first_and_name_their_owner_and_action(desk: Health) -> None:
     cards = desk.page.locator("#kpis .card")
     looks = [cards.nth(place).get_attribute("class").split()[-1] for place in range(cards.count())]
     rank = ["red", "yellow", "green", "none"]
@@ -122,7 +83,7 @@ def test_red_cards_come_first_and_name_their_owner_and_action(desk: Visit) -> No
 
 @pytest.mark.parametrize("name", ["tier", "channel", "region"])
 def test_a_filter_changes_what_answers_to_it_and_says_what_does_not(browser: Any, dashboard: Path, name: str) -> None:
-    visit = Visit(browser, dashboard)
+    visit = Health(browser, dashboard)
     everybody = visit.customers()
     before = {panel.id: visit.drawn(panel.id) for panel in CHARTS}
     options = visit.page.eval_on_selector_all(f"#filter-{name} option", "found => found.map(one => one.value)")[1:]
@@ -141,7 +102,7 @@ def test_a_filter_changes_what_answers_to_it_and_says_what_does_not(browser: Any
 
 
 def test_chinese_and_dark_are_a_click_away(browser: Any, dashboard: Path) -> None:
-    visit = Visit(browser, dashboard)
+    visit = Health(browser, dashboard)
     light = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
     visit.page.click("#language")
     visit.ready()
@@ -156,7 +117,7 @@ def test_chinese_and_dark_are_a_click_away(browser: Any, dashboard: Path) -> Non
 
 
 def test_a_phone_scrolls_down_only(browser: Any, dashboard: Path) -> None:
-    visit = Visit(browser, dashboard, "language=zh", PHONE)
+    visit = Health(browser, dashboard, "language=zh", PHONE)
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     widest = visit.page.evaluate("Math.max(...[...document.querySelectorAll('.chart svg')].map(s => s.clientWidth))")
     assert widest <= PHONE["width"]
@@ -164,17 +125,16 @@ def test_a_phone_scrolls_down_only(browser: Any, dashboard: Path) -> None:
     visit.page.close()
 
 
-def test_it_prints(desk: Visit, tmp_path: Path) -> None:
+def test_it_prints(desk: Health, tmp_path: Path) -> None:
     printed = tmp_path / "dashboard.pdf"
     desk.page.pdf(path=str(printed), format="A4")
     assert 3 <= len(re.findall(rb"/Type\s*/Page\b", printed.read_bytes())) <= 20
 
 
-def test_nobody_can_be_recognised(desk: Visit, warehouse: Path) -> None:
+def test_nobody_can_be_recognised(desk: Health, refreshed_world: Path) -> None:
     text = desk.page.inner_text("body") + desk.page.locator("#content").text_content()
-    assert re.findall(r"(?<!\d)1[3-9]\d{9}(?!\d)", text) == []
-    assert re.findall(r"[\w.+-]+@[\w-]+\.[a-z]{2,}", text) == []
-    with duckdb.connect(str(warehouse / "warehouse.duckdb"), read_only=True) as working:
+    assert contact_data(text) == []
+    with duckdb.connect(str(refreshed_world / "warehouse" / "warehouse.duckdb"), read_only=True) as working:
         people = working.execute(
             "select unnest([customer_id, name, masked_name, right(phone, 11), email]) as value from identity.customers"
         ).fetchall()
@@ -194,7 +154,7 @@ def test_a_hostile_value_is_shown_and_does_nothing(browser: Any, published, tmp_
     meta = {"version": hostile, "as_of": "2026-06-30", "created_at": "", "gates": 0, "gates_passed": 0}
     page = build_page({**meta, "checks": 0, "checks_passed": 0}, datasets, words, codes, vega_bundle(tmp_path))
     (tmp_path / "page.html").write_text(page, encoding="utf-8")
-    visit = Visit(browser, tmp_path / "page.html")
+    visit = Health(browser, tmp_path / "page.html")
     assert visit.dialogs == 0
     assert hostile in visit.page.inner_text("#filter-region")
     assert [line for line in visit.said if line.startswith("error")] == []
