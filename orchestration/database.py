@@ -13,6 +13,8 @@ import duckdb
 from orchestration.errors import UserError, WarehouseBusyError, is_machine_fault, machine_fault
 from orchestration.settings import Settings
 
+EngineConfig = dict[str, str | bool | int | float | list[str]]
+
 SCHEMAS = (
     "raw",
     "clean",
@@ -27,6 +29,21 @@ SCHEMAS = (
 )
 
 
+def engine_config(settings: Settings, spill: Path | None = None) -> EngineConfig:
+    """DuckDB's limits, the same for every connection that works on data.
+
+    Args:
+        settings: The limits.
+        spill: Folder for what does not fit into memory; default is that of the warehouse.
+    """
+    config: EngineConfig = {"temp_directory": str(spill or settings.temp_dir)}
+    if settings.threads:
+        config["threads"] = settings.threads
+    if settings.memory_limit:
+        config["memory_limit"] = settings.memory_limit
+    return config
+
+
 @contextmanager
 def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the working database, with every schema present, and close it at the end.
@@ -37,13 +54,8 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
     """
     if not read_only:
         settings.temp_dir.mkdir(parents=True, exist_ok=True)
-    config: dict[str, str | bool | int | float | list[str]] = {"temp_directory": str(settings.temp_dir)}
-    if settings.threads:
-        config["threads"] = settings.threads
-    if settings.memory_limit:
-        config["memory_limit"] = settings.memory_limit
     try:
-        connection = duckdb.connect(str(settings.database), read_only=read_only, config=config)
+        connection = duckdb.connect(str(settings.database), read_only=read_only, config=engine_config(settings))
     except duckdb.IOException as error:
         raise _explain(error, settings) from error
     try:

@@ -3,12 +3,12 @@
 What belongs here: reading that file. What does not: Dagster, which watches the ages (`definitions.py`).
 """
 
-import csv
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 from orchestration.errors import UserError
+from orchestration.policy_rows import newest_in_force, read_day, read_policy_rows
 
 
 @dataclass(frozen=True)
@@ -29,29 +29,22 @@ def load_windows(path: Path, on: date) -> dict[str, FreshnessWindow]:
     Raises:
         UserError: the file is missing, or a row holds no whole hours, no date, or warns after it fails.
     """
-    if not path.is_file():
-        raise UserError(f"The policy file {path} is missing: restore it from the project.")
-    in_force: dict[str, tuple[date, FreshnessWindow]] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            valid_from, window = _window(path, number, row)
-            group = row["asset_group"]
-            if valid_from <= on and (group not in in_force or valid_from >= in_force[group][0]):
-                in_force[group] = (valid_from, window)
-    return {group: window for group, (_, window) in in_force.items()}
+    columns = ("asset_group", "warn_after_hours", "fail_after_hours", "valid_from", "why")
+    rows = read_policy_rows(path, columns, strip=True)
+    versions = [(row["asset_group"], *_window(path, number, row)) for number, row in rows]
+    return newest_in_force(versions, on)
 
 
 def _window(path: Path, number: int, row: dict[str, str]) -> tuple[date, FreshnessWindow]:
     where = f"{path.name} line {number}"
     try:
         warn, fail = int(row["warn_after_hours"]), int(row["fail_after_hours"])
-        valid_from = date.fromisoformat(row["valid_from"])
-    except (KeyError, TypeError, ValueError) as error:
+    except ValueError as error:
         raise UserError(
-            f"{where}: warn_after_hours {row.get('warn_after_hours')!r} and fail_after_hours "
-            f"{row.get('fail_after_hours')!r} must be whole hours and valid_from {row.get('valid_from')!r} a date "
-            "(YYYY-MM-DD). Correct the row."
+            f"{where}: warn_after_hours {row['warn_after_hours']!r} and fail_after_hours {row['fail_after_hours']!r} "
+            "must be whole hours. Correct the row."
         ) from error
     if not 0 < warn < fail:
         raise UserError(f"{where}: warn_after_hours {warn} must be above 0 and below fail_after_hours {fail}.")
+    valid_from = read_day(where, "valid_from", row["valid_from"])
     return valid_from, FreshnessWindow(timedelta(hours=warn), timedelta(hours=fail))

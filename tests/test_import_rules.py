@@ -17,6 +17,7 @@ SHARED = {
     "files",
     "fingerprint",
     "partitions",
+    "policy_rows",
     "policy_tables",
     "resources",
     "run_lock",

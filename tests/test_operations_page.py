@@ -28,9 +28,11 @@ def test_a_command_of_the_page_is_understood(line: str) -> None:
     while commands := getattr(command, "commands", None):
         path.append(words[0])
         command = commands[words.pop(0)]
+    assert command.callback is not None
     if words:
         # Parses options and arguments as a call would, and calls nothing.
-        command.make_context(" ".join(path), words)
+        context = command.make_context(" ".join(path), words)
+        assert not context.args or command.ignore_unknown_options
 
 
 def test_a_command_that_does_not_exist_would_be_found() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from orchestration.warehouse.policy_rows import policy_day, policy_fault, read_policy_rows
+from orchestration.policy_rows import newest_in_force, policy_day, policy_fault, read_number, read_policy_rows
 
 CAUSES = ("gate_failed", "run_failed", "delivery_late", "kpi_red", "id_churn")
 CHANNELS = ("log", "file", "webhook", "mail")
@@ -36,35 +36,17 @@ def load_routes(path: Path, on: date) -> Routes:
         UserError: the file is missing or lacks a column, or a row names no known cause, channel or severity, no
             positive threshold or no day.
     """
-    in_force: dict[tuple[str, str], tuple[date, Route]] = {}
-    for number, row in _rows(path):
+    versions = []
+    for number, row in read_policy_rows(path, _COLUMNS, strip=True):
         for column, known in (("cause", CAUSES), ("channel", CHANNELS), ("severity", SEVERITIES)):
             if row[column] not in known:
                 raise policy_fault(path, number, f"{column} is {row[column]!r}: use {', '.join(known)}.")
         valid_from = policy_day(path, number, "valid_from", row["valid_from"])
-        try:
-            threshold = float(row["threshold"])
-        except ValueError:
-            threshold = 0
-        if not 0 < threshold < float("inf"):
-            raise policy_fault(path, number, f"threshold is {row['threshold']!r}: write a number above 0.")
-        key = (row["cause"], row["channel"])
-        if valid_from <= on and (key not in in_force or valid_from >= in_force[key][0]):
-            in_force[key] = (valid_from, Route(row["channel"], row["severity"], threshold))
+        threshold = read_number(f"The policy table {path}, row {number}", "threshold", row["threshold"])
+        route = Route(row["channel"], row["severity"], threshold)
+        versions.append(((row["cause"], row["channel"]), valid_from, route))
     routes: Routes = {}
-    for (cause, _), (_, route) in in_force.items():
+    for (cause, _), route in newest_in_force(versions, on).items():
         if route.severity != "off":
             routes.setdefault(cause, []).append(route)
     return routes
-
-
-def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    try:
-        rows = read_policy_rows(path, strip=True)
-    except OSError as error:
-        raise policy_fault(path, 1, f"the file cannot be read ({error.strerror}). Restore it.") from error
-    for number, row in rows:
-        missing = [column for column in _COLUMNS if column not in row]
-        if missing:
-            raise policy_fault(path, number, f"the column {missing[0]} is missing. Restore it.")
-    return rows

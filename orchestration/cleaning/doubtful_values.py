@@ -9,7 +9,6 @@ binds every later run: *accept* leaves the value, *reject* treats it as not give
 quarantine, discarded), *correct* puts another in its place, read as if the source had delivered it.
 """
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from orchestration.cleaning.conform import read_as, sql_type
 from orchestration.cleaning.decision_files import append_rows, read_day, read_rows
 from orchestration.database import identifier, literal, table_exists
 from orchestration.errors import UserError
+from orchestration.policy_rows import newest_in_force, policy_day, read_policy_rows
 from orchestration.settings import Settings
 
 Verdict = Literal["accept", "reject", "correct", "reopen"]
@@ -34,6 +34,7 @@ REJECTED = "rejected"
 _UNKNOWN = "unknown_value"
 _TESTS = {_UNKNOWN, "above", "below", "before", "older_than_years", "younger_than_years"}
 _SCOPES = ("value", "record")
+_RULE_COLUMNS = ("rule", "dataset", "column_name", "test", "limit_value", "scope", "valid_from", "why")
 _COLUMNS = (
     "doubt_id",
     "source",
@@ -89,23 +90,15 @@ def load_rules(policy_dir: Path, contracts: Mapping[str, Contract], on: date) ->
         UserError: the file is missing, or a row names no column, no test or no limit that can be used.
     """
     path = policy_dir / RULES_FILE
-    if not path.is_file():
-        raise UserError(f"The policy file {path} is missing: restore it from the repository.")
-    newest: dict[tuple[str, str, str], tuple[date, DoubtRule]] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            valid_from = read_day(path, number, "valid_from", row.get("valid_from") or "")
-            found = _rule(path, number, row, contracts)
-            key = (found.rule, f"{found.source}/{found.dataset}", found.column)
-            if valid_from <= on and (key not in newest or valid_from >= newest[key][0]):
-                newest[key] = (valid_from, found)
-    return [rule for _, rule in newest.values()]
+    versions = []
+    for number, row in read_policy_rows(path, _RULE_COLUMNS, strip=True):
+        found = _rule(f"{path.name} row {number}", row, contracts)
+        key = (found.rule, f"{found.source}/{found.dataset}", found.column)
+        versions.append((key, policy_day(path, number, "valid_from", row["valid_from"]), found))
+    return list(newest_in_force(versions, on).values())
 
 
-def _rule(path: Path, number: int, row: Mapping[str, str | None], contracts: Mapping[str, Contract]) -> DoubtRule:
-    given = {name: (row.get(name) or "").strip() for name in ("rule", "dataset", "column_name", "test", "scope")}
-    limit = (row.get("limit_value") or "").strip()
-    where = f"{path.name} row {number}"
+def _rule(where: str, given: Mapping[str, str], contracts: Mapping[str, Contract]) -> DoubtRule:
     if given["test"] not in _TESTS:
         raise UserError(f"{where}: test {given['test']!r} is not known; use one of {', '.join(sorted(_TESTS))}.")
     if given["scope"] not in _SCOPES or not given["rule"]:
@@ -124,7 +117,7 @@ def _rule(path: Path, number: int, row: Mapping[str, str | None], contracts: Map
     kinds = {"above": ("decimal", "integer"), "below": ("decimal", "integer")}.get(given["test"], ("date", "timestamp"))
     if column.type not in kinds:
         raise UserError(f"{where}: test {given['test']} is about {' and '.join(kinds)}; the column is {column.type}.")
-    condition = _condition(where, given["test"], identifier(given["column_name"]), limit)
+    condition = _condition(where, given["test"], identifier(given["column_name"]), given["limit_value"])
     return DoubtRule(
         given["rule"], source, dataset, given["column_name"], condition, by_record=given["scope"] == "record"
     )

@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 
-from orchestration.cleaning.policy_rows import read_day, read_number, read_rows
+from orchestration.cleaning.policy_scope import check_scope
 from orchestration.errors import UserError
+from orchestration.policy_rows import newest_in_force, read_day, read_number, read_policy_rows
 
 # Findings without a threshold are there or not.
 WITHOUT_THRESHOLD = ("new_column", "shadowed_column", "missing_column", "renamed_column", "unknown_value")
@@ -69,7 +70,7 @@ def load(policy_dir: Path, known: dict[str, set[str]]) -> DriftPolicy:
         UserError: a file is missing or a row is wrong; the message names file, row, value and what to write.
     """
     path = policy_dir / "drift_rules.csv"
-    rules = tuple(_rule(path, number, row, known) for number, row in read_rows(path, _RULES))
+    rules = tuple(_rule(path, number, row, known) for number, row in read_policy_rows(path, _RULES, strip=True))
     anywhere = {r.finding for r in rules if not (r.source or r.dataset or r.column_name)}
     missing = sorted({*WITHOUT_THRESHOLD, *WITH_THRESHOLD} - anywhere)
     if missing:
@@ -86,11 +87,8 @@ def _rule(path: Path, number: int, row: dict[str, str], known: dict[str, set[str
         )
     if severity not in SEVERITIES:
         raise UserError(f"{where}: severity {severity!r} is not known; use {', '.join(SEVERITIES)}.")
-    fitting = [columns for name, columns in known.items() if _fits(name, row["source"], row["dataset"])]
-    if not fitting:
-        raise UserError(f"{where}: there is no dataset {row['source']}/{row['dataset']}; use {', '.join(known)}.")
-    if row["column_name"] and finding != "new_column" and not any(row["column_name"] in c for c in fitting):
-        raise UserError(f"{where}: no such dataset has a column {row['column_name']!r}. Correct the name.")
+    column = "" if finding == "new_column" else row["column_name"]
+    check_scope(where, row["source"], row["dataset"], known, noun="column", column=column)
     threshold = read_number(where, "threshold", row["threshold"]) if finding in WITH_THRESHOLD else 0.0
     return DriftRule(
         finding,
@@ -99,26 +97,21 @@ def _rule(path: Path, number: int, row: dict[str, str], known: dict[str, set[str
         row["column_name"],
         severity,
         threshold,
-        read_day(where, row["valid_from"]),
+        read_day(where, "valid_from", row["valid_from"]),
     )
-
-
-def _fits(name: str, source: str, dataset: str) -> bool:
-    of_source, of_dataset = name.split("/")
-    return source in ("", of_source) and dataset in ("", of_dataset)
 
 
 def _settings(path: Path) -> DriftSettings:
     names = [field.name for field in fields(DriftSettings)]
-    in_force: dict[str, tuple[date, float]] = {}
-    for number, row in read_rows(path, ("setting", "value", "valid_from")):
+    versions: list[tuple[str, date, float]] = []
+    for number, row in read_policy_rows(path, ("setting", "value", "valid_from"), strip=True):
         where = f"{path.name} row {number}"
         if row["setting"] not in names:
             raise UserError(f"{where}: setting {row['setting']!r} is not known; use {', '.join(names)}.")
-        since, value = read_day(where, row["valid_from"]), read_number(where, row["setting"], row["value"])
-        if row["setting"] not in in_force or since >= in_force[row["setting"]][0]:
-            in_force[row["setting"]] = (since, value)
+        since = read_day(where, "valid_from", row["valid_from"])
+        versions.append((row["setting"], since, read_number(where, row["setting"], row["value"])))
+    in_force = newest_in_force(versions, date.max)
     missing = [name for name in names if name not in in_force]
     if missing:
         raise UserError(f"{path.name}: there is no row for {', '.join(missing)}. Add one.")
-    return DriftSettings(**{name: value for name, (_, value) in in_force.items()})
+    return DriftSettings(**in_force)

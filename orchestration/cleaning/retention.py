@@ -9,7 +9,6 @@ without them every customer, fact and mart is the same, and only the account of 
 dropped stays known by checksum (`status` `pruned` in the manifest), so it is not read again from the landing zone.
 """
 
-import csv
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,7 +16,6 @@ from pathlib import Path
 import duckdb
 
 from data_quality.contract import load_contracts
-from orchestration.cleaning.decision_files import read_day
 from orchestration.database import identifier, table_exists
 from orchestration.errors import UserError
 from orchestration.ingestion.raw_store import (
@@ -29,6 +27,7 @@ from orchestration.ingestion.raw_store import (
     write_manifest,
     writing_alone,
 )
+from orchestration.policy_rows import newest_in_force, policy_day, policy_fault, read_policy_rows
 from orchestration.settings import Settings
 
 POLICY_FILE = "retention.csv"
@@ -55,23 +54,21 @@ def raw_days_kept(policy_dir: Path, on: date) -> int | None:
         UserError: the file is missing, or its row in force is neither `all` nor a whole number above 0.
     """
     path = policy_dir / POLICY_FILE
-    if not path.is_file():
-        raise UserError(f"The policy file {path} is missing: restore it from the repository.")
-    newest: tuple[date, str] | None = None
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            setting, value = (row.get("setting") or "").strip(), (row.get("value") or "").strip()
-            valid_from = read_day(path, number, "valid_from", row.get("valid_from") or "")
-            if setting != _SETTING or (value != _ALL and (not value.isdecimal() or int(value) < 1)):
-                raise UserError(
-                    f"{path} row {number}: setting {setting!r} must be {_SETTING} and value {value!r} `{_ALL}` or a "
-                    "whole number of days above 0. Correct the row."
-                )
-            if valid_from <= on and (newest is None or valid_from >= newest[0]):
-                newest = (valid_from, value)
-    if newest is None:
+    versions = []
+    for number, row in read_policy_rows(path, ("setting", "value", "valid_from", "why"), strip=True):
+        setting, value = row["setting"], row["value"]
+        if setting != _SETTING or (value != _ALL and (not value.isdecimal() or int(value) < 1)):
+            raise policy_fault(
+                path,
+                number,
+                f"setting {setting!r} must be {_SETTING} and value {value!r} `{_ALL}` or a whole number of days "
+                "above 0. Correct the row.",
+            )
+        versions.append((setting, policy_day(path, number, "valid_from", row["valid_from"]), value))
+    in_force = newest_in_force(versions, on)
+    if _SETTING not in in_force:
         raise UserError(f"{path}: no row of {_SETTING} is in force on {on}. Add one.")
-    return None if newest[1] == _ALL else int(newest[1])
+    return None if in_force[_SETTING] == _ALL else int(in_force[_SETTING])
 
 
 def old_deliveries(con: duckdb.DuckDBPyConnection, settings: Settings, before: date) -> list[OldDelivery]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from orchestration.cleaning.policy_rows import read_day, read_number, read_rows
+from orchestration.cleaning.policy_scope import check_scope
 from orchestration.errors import UserError
+from orchestration.policy_rows import read_day, read_number, read_policy_rows
 
 DIMENSIONS = ("completeness", "validity", "timeliness", "uniqueness", "consistency")
 _COLUMNS = (
@@ -57,7 +58,8 @@ def load(policy_dir: Path, known: dict[str, set[str]]) -> tuple[ScoreTarget, ...
         UserError: the file is missing or a row is wrong; the message names file, row, value and what to write.
     """
     path = policy_dir / "scorecard_targets.csv"
-    targets = tuple(_target(f"{path.name} row {number}", row, known) for number, row in read_rows(path, _COLUMNS))
+    rows = read_policy_rows(path, _COLUMNS, strip=True)
+    targets = tuple(_target(f"{path.name} row {number}", row, known) for number, row in rows)
     anywhere = {t.dimension for t in targets if not (t.source or t.dataset or t.field)}
     missing = [d for d in DIMENSIONS if d not in anywhere]
     if missing:
@@ -68,15 +70,7 @@ def load(policy_dir: Path, known: dict[str, set[str]]) -> tuple[ScoreTarget, ...
 def _target(where: str, row: dict[str, str], known: dict[str, set[str]]) -> ScoreTarget:
     if row["dimension"] not in DIMENSIONS:
         raise UserError(f"{where}: dimension {row['dimension']!r} is not known; use {', '.join(DIMENSIONS)}.")
-    fitting = [
-        fields
-        for name, fields in known.items()
-        if row["source"] in ("", name.split("/")[0]) and row["dataset"] in ("", name.split("/")[1])
-    ]
-    if not fitting:
-        raise UserError(f"{where}: there is no dataset {row['source']}/{row['dataset']}; use {', '.join(known)}.")
-    if row["field"] and not any(row["field"] in fields for fields in fitting):
-        raise UserError(f"{where}: no such dataset has a field {row['field']!r}. Correct the name.")
+    check_scope(where, row["source"], row["dataset"], known, noun="field", column=row["field"])
     yellow, red = _share(where, "yellow_below", row), _share(where, "red_below", row)
     if red > yellow:
         raise UserError(f"{where}: red_below {red} must not be above yellow_below {yellow}.")
@@ -93,7 +87,7 @@ def _target(where: str, row: dict[str, str], known: dict[str, set[str]]) -> Scor
         late,
         _share(where, "steady_within", row),
         row["owner"],
-        read_day(where, row["valid_from"]),
+        read_day(where, "valid_from", row["valid_from"]),
     )
 
 

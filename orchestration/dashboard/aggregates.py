@@ -28,7 +28,9 @@ _REGIONS = 8
 _MONTHS = 13
 _DELIVERIES = 31
 _SECOND_PURCHASE_DAYS = 180
-_FLOWS = {"tier_flows": 3, "stage_flows": 2}
+# Months stepped over, and the cells of a flow. A customer's tier now is what the tier chart shows: filtered by tier its
+# flows would all end in one node.
+_FLOWS = {"tier_flows": (3, "channel, region"), "stage_flows": (2, "tier, channel, region")}
 FILTERS = ("tier", "channel", "region")
 
 # Whose codes a column holds: they are shown by the words of reference `dashboard_strings`, or else as they are.
@@ -88,8 +90,8 @@ def collect(connection: duckdb.DuckDBPyConnection, as_of: date) -> dict[str, Dat
         as_of: The business day it was evaluated at.
 
     Returns:
-        A dataset for every file of `queries/` and the table `labels` (domain, code, zh), which holds the Chinese
-        names that policy tables gave to tiers and KPIs.
+        A dataset for every file of `queries/` and every flow, and the table `labels` (domain, code, zh), which holds
+        the Chinese names that policy tables gave to tiers and KPIs.
 
     Raises:
         UserError: the file was published by an earlier release and lacks a table or column.
@@ -98,23 +100,20 @@ def collect(connection: duckdb.DuckDBPyConnection, as_of: date) -> dict[str, Dat
     connection.execute(_query("_months", months=_MONTHS))
     days = [day for (day,) in connection.execute("select month_end from months order by position").fetchall()]
     official = _official_scheme(connection)
-    names = sorted(path.stem for path in _QUERIES.glob("[!_]*.sql"))
-    datasets = {}
-    for name in names:
-        steps = (
-            _flow_steps(days, _FLOWS[name], official if name == "tier_flows" else "lifecycle_stage")
-            if name in _FLOWS
-            else {}
-        )
-        sql = _query(
-            name,
+    queries = {
+        path.stem: _query(
+            path.stem,
             official=identifier(official),
             months=_MONTHS,
             deliveries=_DELIVERIES,
             horizon=_SECOND_PURCHASE_DAYS,
-            **steps,
         )
-        datasets[name] = _run(connection, sql, as_of, _DOMAINS.get(name, {}))
+        for path in _QUERIES.glob("[!_]*.sql")
+    }
+    for name, (flows, cells) in _FLOWS.items():
+        column = official if name == "tier_flows" else "lifecycle_stage"
+        queries[name] = _query("_flows", **_flow_steps(days, flows, column, cells))
+    datasets = {name: _run(connection, queries[name], as_of, _DOMAINS.get(name, {})) for name in sorted(queries)}
     datasets["labels"] = _run(connection, _LABELS, as_of, {})
     return datasets
 
@@ -141,7 +140,7 @@ def _official_scheme(connection: duckdb.DuckDBPyConnection) -> str:
     return {"rfm": "rfm_segment", "rfm_fixed": "rfm_fixed_segment"}.get(scheme, scheme)
 
 
-def _flow_steps(days: Sequence[date], flows: int, column: str) -> dict[str, str]:
+def _flow_steps(days: Sequence[date], flows: int, column: str, cells: str) -> dict[str, str]:
     """SQL of a customer's states at the last month ends, side by side, and of the pairs that follow one another."""
     ends = days[-flows - 1 :]
     pivoted = [
@@ -151,22 +150,16 @@ def _flow_steps(days: Sequence[date], flows: int, column: str) -> dict[str, str]
     stepped = [
         f"select {number} as step, {literal(first.isoformat())} as from_day, {literal(second.isoformat())} as to_day, "
         f"coalesce(state_{number}, 'not_yet') as from_state, coalesce(state_{number + 1}, 'not_yet') as to_state, "
-        "{cells}, count(*) as customers from states join cells using (customer_id) group by all"
+        f"{cells}, count(*) as customers from states join cells using (customer_id) group by all"
         for number, (first, second) in enumerate(itertools.pairwise(ends))
     ]
     if not stepped:
         nothing = (
-            "select 0 as step, null as from_day, null as to_day, null as from_state, null as to_state, {cells}, "
-            "0 as customers from cells where false"
+            "select 0 as step, null as from_day, null as to_day, null as from_state, null as to_state, "
+            f"{cells}, 0 as customers from cells where false"
         )
         stepped = [nothing]
-    return {
-        "flows": str(flows),
-        "pivoted": ", ".join(pivoted),
-        # A customer's tier now is what the tier chart shows: filtered by tier its flows would all end in one node.
-        "stepped_tiers": " union all ".join(stepped).format(cells="channel, region"),
-        "stepped_stages": " union all ".join(stepped).format(cells="tier, channel, region"),
-    }
+    return {"flows": str(flows), "pivoted": ", ".join(pivoted), "stepped": " union all ".join(stepped)}
 
 
 def _query(name: str, **values: object) -> str:

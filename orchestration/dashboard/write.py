@@ -12,6 +12,7 @@ import duckdb
 
 from orchestration.dashboard.aggregates import Dataset, collect
 from orchestration.dashboard.words import read_words, words_for
+from orchestration.database import engine_config
 from orchestration.files import write_whole
 from orchestration.publication.versions import Version
 from orchestration.settings import Settings
@@ -53,7 +54,7 @@ def write_dashboard(settings: Settings, version: Version) -> Dashboard:
     from orchestration.dashboard.sections import SECTIONS
 
     words = read_words(settings.reference_dir / WORDS)
-    with duckdb.connect(str(version.file), read_only=True, config=_limits(settings)) as connection:
+    with duckdb.connect(str(version.file), read_only=True, config=engine_config(settings)) as connection:
         datasets = collect(connection, version.manifest.as_of)
     words, codes = words_for(words, datasets)
     page = build_page(_meta(settings, version, datasets), datasets, words, codes, vega_bundle(settings.temp_dir))
@@ -62,15 +63,6 @@ def write_dashboard(settings: Settings, version: Version) -> Dashboard:
     path.chmod(0o444)
     red = sum(row["status"] == "red" and row["is_as_of"] and row["part"] == "all" for row in datasets["kpis"].rows())
     return Dashboard(path, path.stat().st_size, sum(map(len, SECTIONS.values())), red)
-
-
-def _limits(settings: Settings) -> dict[str, str | bool | int | float | list[str]]:
-    limits: dict[str, str | bool | int | float | list[str]] = {"temp_directory": str(settings.temp_dir)}
-    if settings.threads:
-        limits["threads"] = settings.threads
-    if settings.memory_limit:
-        limits["memory_limit"] = settings.memory_limit
-    return limits
 
 
 def _meta(settings: Settings, version: Version, datasets: dict[str, Dataset]) -> dict[str, Any]:

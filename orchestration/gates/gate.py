@@ -44,7 +44,7 @@ def check_stage(
             balance_deliveries(connection, contracts, as_of)
         elif suite.stage == "marts":
             balance_marts(connection, contracts, as_of, published=published_file(settings))
-    results = run_suite(file or settings.database, suite, engine_config(settings), as_of=as_of)
+    results = run_suite(file or settings.database, suite, database.engine_config(settings), as_of=as_of)
     checked_at = datetime.now(ZoneInfo(settings.timezone)).replace(tzinfo=None)
     with database.connect(settings) as connection:
         append_results(connection, run_id=run_id, stage=suite.stage, checked_at=checked_at, results=results)
@@ -69,13 +69,3 @@ def report_file(settings: Settings) -> Path:
 def published_file(settings: Settings) -> Path:
     """The file that readers see now; it may not exist yet."""
     return settings.serving_dir / "current" / "c360.duckdb"
-
-
-def engine_config(settings: Settings) -> dict[str, str | int]:
-    """DuckDB settings of a suite's own connection: the same limits as every other step."""
-    config: dict[str, str | int] = {"temp_directory": str(settings.temp_dir)}
-    if settings.threads:
-        config["threads"] = settings.threads
-    if settings.memory_limit:
-        config["memory_limit"] = settings.memory_limit
-    return config

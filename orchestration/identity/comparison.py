@@ -326,19 +326,22 @@ CONTRADICTED = """
 """
 """SQL over the levels: no rule joins these two records because of one shared identifier; their score may."""
 
-HOPELESS = """
+_TITLES = """
+    {of}gender = 'title_conflict'
+    or ({of}gender = 'title_against_record' and {of}name not in ('same', 'same_sound'))
+"""
+
+HOPELESS = f"""
 (
-    e.gender = 'title_conflict'
-    or (e.gender = 'title_against_record' and e.name not in ('same', 'same_sound'))
-    or not e.both_latin and e.name = 'different' and not {same_birthday}
+    {_TITLES.format(of="e.")}
+    or not e.both_latin and e.name = 'different' and not {{same_birthday}}
 )
 """
 """SQL over name and gender in `e`: two records that are `EXCLUDED` whatever the other fields say."""
 
-_SAID_OUTRIGHT = """
+_SAID_OUTRIGHT = f"""
 (
-    gender = 'title_conflict'
-    or (gender = 'title_against_record' and name not in ('same', 'same_sound'))
+    {_TITLES.format(of="")}
     or (
         not both_latin
         and (

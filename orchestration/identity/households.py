@@ -4,7 +4,6 @@ What belongs here: which shared addresses, landlines, mobiles and mailboxes make
 is one person (`clustering.py`).
 """
 
-import csv
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,8 +12,10 @@ import duckdb
 
 from orchestration.errors import UserError
 from orchestration.identity.policy import IdentityPolicy
+from orchestration.policy_rows import newest_in_force, read_day, read_policy_rows
 
 FILE_NAME = "household_rules.csv"
+_COLUMNS = ("household_rule", "max_customers", "needs_surname", "enabled", "valid_from", "why")
 
 # What two customers may share, from the records of each; `surname` where all that share it must bear one.
 _KEYS = {
@@ -47,29 +48,21 @@ def load_household_rules(directory: Path, as_of: date) -> tuple[HouseholdRule, .
         UserError: the file is missing, or a row holds a value that cannot be used; the message names both.
     """
     path = directory / FILE_NAME
-    if not path.is_file():
-        raise UserError(f"The policy file {FILE_NAME} is missing from {directory}: restore it from the project.")
-    newest: dict[str, tuple[date, HouseholdRule | None]] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            where = f"{FILE_NAME} row {number}"
-            name = row.get("household_rule") or ""
-            if name not in _KEYS:
-                raise UserError(f"{where}: household_rule `{name}` is none of {', '.join(_KEYS)}.")
-            for column in ("needs_surname", "enabled"):
-                if row.get(column) not in ("yes", "no"):
-                    raise UserError(f"{where}: {column} `{row.get(column)}` must be yes or no.")
-            try:
-                valid_from, most = date.fromisoformat(row["valid_from"]), int(row["max_customers"])
-            except (KeyError, TypeError, ValueError) as error:
-                raise UserError(
-                    f"{where}: max_customers `{row.get('max_customers')}` must be a whole number and valid_from "
-                    f"`{row.get('valid_from')}` a date (YYYY-MM-DD)."
-                ) from error
-            if valid_from <= as_of and (name not in newest or valid_from >= newest[name][0]):
-                rule = HouseholdRule(name, most, row["needs_surname"] == "yes")
-                newest[name] = (valid_from, rule if row["enabled"] == "yes" else None)
-    return tuple(rule for _, rule in newest.values() if rule is not None)
+    versions = []
+    for number, row in read_policy_rows(path, _COLUMNS, strip=True):
+        where = f"{FILE_NAME} row {number}"
+        name = row["household_rule"]
+        if name not in _KEYS:
+            raise UserError(f"{where}: household_rule `{name}` is none of {', '.join(_KEYS)}.")
+        for column in ("needs_surname", "enabled"):
+            if row[column] not in ("yes", "no"):
+                raise UserError(f"{where}: {column} `{row[column]}` must be yes or no.")
+        if not row["max_customers"].isdecimal():
+            raise UserError(f"{where}: max_customers `{row['max_customers']}` must be a whole number.")
+        rule = HouseholdRule(name, int(row["max_customers"]), row["needs_surname"] == "yes")
+        valid_from = read_day(where, "valid_from", row["valid_from"])
+        versions.append((name, valid_from, rule if row["enabled"] == "yes" else None))
+    return tuple(rule for rule in newest_in_force(versions, as_of).values() if rule is not None)
 
 
 def build_households(

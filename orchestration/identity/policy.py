@@ -4,13 +4,13 @@ What belongs here: reading those CSV files and saying which row is in force. Wha
 do (the other modules of this room).
 """
 
-import csv
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from orchestration.errors import UserError
 from orchestration.identity.blocking_keys import KEYS
+from orchestration.policy_rows import newest_in_force, read_policy_rows
 
 
 @dataclass(frozen=True)
@@ -115,25 +115,18 @@ def load_policy(directory: Path, as_of: date) -> IdentityPolicy:
 
 def _in_force(path: Path, key: list[str], as_of: date) -> list[dict[str, str]]:
     """Rows of a policy file, for each key the one with the newest `valid_from` that is not after `as_of`."""
-    if not path.is_file():
-        raise UserError(f"The policy file {path.name} is missing from {path.parent}: restore it from the project.")
-    newest: dict[tuple[str, ...], tuple[date, dict[str, str]]] = {}
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        for number, row in enumerate(csv.DictReader(handle), start=2):
-            row["_line"] = f"{path.name} line {number}"
-            missing = [c for c in [*key, "valid_from", "why"] if not row.get(c)]
-            if missing:
-                raise UserError(f"{row['_line']} has no value for {', '.join(missing)}: fill it in.")
-            try:
-                valid_from = date.fromisoformat(row["valid_from"])
-            except ValueError as error:
-                raise UserError(
-                    f"{row['_line']}: valid_from `{row['valid_from']}` is not a date; write YYYY-MM-DD."
-                ) from error
-            identity = tuple(row[c] for c in key)
-            if valid_from <= as_of and (identity not in newest or newest[identity][0] <= valid_from):
-                newest[identity] = (valid_from, row)
-    return [row for _, row in newest.values()]
+    versions = []
+    for number, row in read_policy_rows(path, strip=True):
+        line = f"{path.name} line {number}"
+        missing = [c for c in [*key, "valid_from", "why"] if not row.get(c)]
+        if missing:
+            raise UserError(f"{line} has no value for {', '.join(missing)}: fill it in.")
+        try:
+            valid_from = date.fromisoformat(row["valid_from"])
+        except ValueError as error:
+            raise UserError(f"{line}: valid_from `{row['valid_from']}` is not a date; write YYYY-MM-DD.") from error
+        versions.append((tuple(row[c] for c in key), valid_from, row | {"_line": line}))
+    return list(newest_in_force(versions, as_of).values())
 
 
 def _probability(row: dict[str, str], column: str) -> float:

@@ -23,7 +23,7 @@ from orchestration.identity.kept_pairs import fingerprints, forget, keep, recall
 from orchestration.identity.learned_blocks import write_learned_blocks
 from orchestration.identity.policy import IdentityPolicy, load_policy
 from orchestration.identity.records import build_records, register_policy
-from orchestration.identity.scoring import current_model, score_pairs, too_many_to_score
+from orchestration.identity.scoring import current_model, model_file, score_pairs, too_many_to_score
 from orchestration.settings import Settings
 
 Report = dict[str, Any]
@@ -47,7 +47,7 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
         describe_subjects(connection, policy)
         # What was compared, kept for whoever asks why (`explain.py`).
         connection.execute("create or replace table identity.subjects as select * from subjects")
-        model = current_model(policy, ledger / "model.json")
+        model = current_model(policy, model_file(settings.warehouse))
         records = _count_subjects(connection)
         calibration = Calibration(policy, ledger / "calibration.json", model.prior(records), records)
         known = recall(connection, ledger, fingerprints(policy, model, calibration))
@@ -85,7 +85,7 @@ def make_customer_ids(connection: duckdb.DuckDBPyConnection, settings: Settings)
     """Write `identity.customer_xref` and `identity.id_history`; report customers, unlinked records and changes."""
     policy = _policy(connection, settings)
     ledger, as_of = settings.warehouse / "identity", business_day(settings)
-    rules = rules_signature(policy, ledger / "model.json")
+    rules = rules_signature(policy, model_file(settings.warehouse))
     return _timed(lambda: dict(assign_customer_ids(connection, ledger, as_of, policy, rules)))
 
 

@@ -17,7 +17,7 @@ from orchestration.as_of import business_day
 from orchestration.database import connect, identifier, literal, table_exists
 from orchestration.errors import UserError
 from orchestration.identity.resolve import make_customer_ids, make_links, make_records
-from orchestration.identity.scoring import read_model
+from orchestration.identity.scoring import model_file, read_model
 from orchestration.settings import Settings
 
 
@@ -120,7 +120,7 @@ def compare_with_present(
             memory_limit=settings.memory_limit,
             policy_folder=_overlaid(settings.policy_dir, policy, scratch / "policy"),
         )
-        _copy_ledger(settings.warehouse / "identity", changed.warehouse / "identity", model)
+        _copy_ledger(settings.warehouse, changed.warehouse, model)
         with connect(changed) as connection:
             connection.execute(f"attach {literal(str(settings.database))} as present (read_only)")
             _share_clean(connection)
@@ -149,13 +149,14 @@ def _overlaid(present: Path, changed: Path | None, target: Path) -> Path:
     return target
 
 
-def _copy_ledger(present: Path, target: Path, model: Path | None) -> None:
+def _copy_ledger(warehouse: Path, scratch: Path, model: Path | None) -> None:
     """Start the scratch run from the ids and decisions of today."""
+    present, target = warehouse / "identity", scratch / "identity"
     target.mkdir(parents=True)
     for file in [*present.glob("*.parquet"), *present.glob("*.csv"), *present.glob("*.json")]:
         shutil.copy(file, target / file.name)
     if model is not None:
-        shutil.copy(model, target / "model.json")
+        shutil.copy(model, model_file(scratch))
 
 
 def _share_clean(connection: duckdb.DuckDBPyConnection) -> None:

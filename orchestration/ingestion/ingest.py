@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from data_quality.contract import Contract, load_contracts
-from orchestration.database import identifier, literal
+from orchestration.database import engine_config, identifier, literal
 from orchestration.errors import is_machine_fault
 from orchestration.ingestion.discovery import LandingFile, discover
 from orchestration.ingestion.limits import ReadingLimits, load_limits
@@ -238,12 +238,7 @@ def _scratch(settings: Settings) -> Iterator[Path]:
 @contextmanager
 def _engine(settings: Settings, scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB of its own, in memory: taking in files neither needs nor locks the working database."""
-    config: dict[str, str | bool | int | float | list[str]] = {"temp_directory": str(scratch / "spill")}
-    if settings.threads:
-        config["threads"] = settings.threads
-    if settings.memory_limit:
-        config["memory_limit"] = settings.memory_limit
-    con = duckdb.connect(":memory:", config=config)
+    con = duckdb.connect(":memory:", config=engine_config(settings, spill=scratch / "spill"))
     try:
         con.execute("set timezone = 'UTC'")
         con.execute("set enable_progress_bar = false")

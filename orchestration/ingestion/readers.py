@@ -602,7 +602,10 @@ def _guard_archive(job: Job) -> None:
                                 packed,
                                 "max_sheet_cells",
                             )
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+    # zipfile says what is broken in as many ways: BadZipFile a bad structure, zlib.error bad data, EOFError a cut end,
+    # OSError and ValueError a bad offset or name, RuntimeError an encrypted entry or (NotImplementedError is one) a way
+    # of packing it does not know.
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
         if is_machine_fault(error):
             raise
         raise UnreadableFileError(

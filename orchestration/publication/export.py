@@ -8,7 +8,6 @@ Everything comes from the published version. Contact data are in no published ta
 not held out, not suppressed, and with consent where the contact is marketing.
 """
 
-import csv
 import re
 import secrets
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from orchestration import database
 from orchestration.errors import UserError, is_machine_fault, machine_fault
 from orchestration.files import write_whole
+from orchestration.policy_rows import newest_in_force, read_day, read_policy_rows
 from orchestration.publication.manifest import sha256_of
 from orchestration.publication.versions import Version, sync_folder
 from orchestration.settings import Settings
@@ -161,31 +161,23 @@ def sees_contact_data(path: Path, role: str, on: date) -> bool:
     Raises:
         UserError: the file is missing, a row cannot be read, or no row in force names the role.
     """
-    if not path.is_file():
-        raise UserError(f"The policy table {path} is missing: restore it from the repository.")
-    in_force: dict[str, tuple[date, bool]] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            name, sees = (row.get("role") or "").strip(), (row.get("sees_contact_data") or "").strip().lower()
-            try:
-                valid_from = date.fromisoformat((row.get("valid_from") or "").strip())
-            except ValueError as error:
-                raise UserError(
-                    f"{path.name} row {number}: valid_from {row.get('valid_from')!r} is not a date (YYYY-MM-DD)."
-                ) from error
-            if not _SAFE_NAME.fullmatch(name) or sees not in (*_TRUE, *_FALSE):
-                raise UserError(
-                    f"{path.name} row {number}: role {name!r} must be small letters, digits and _, and "
-                    f"sees_contact_data {row.get('sees_contact_data')!r} true or false. Correct the row."
-                )
-            if valid_from <= on and (name not in in_force or valid_from >= in_force[name][0]):
-                in_force[name] = (valid_from, sees in _TRUE)
+    versions = []
+    for number, row in read_policy_rows(path, ("role", "sees_contact_data", "valid_from", "why"), strip=True):
+        where = f"{path.name} row {number}"
+        name, sees = row["role"], row["sees_contact_data"].lower()
+        if not _SAFE_NAME.fullmatch(name) or sees not in (*_TRUE, *_FALSE):
+            raise UserError(
+                f"{where}: role {name!r} must be small letters, digits and _, and sees_contact_data "
+                f"{row['sees_contact_data']!r} true or false. Correct the row."
+            )
+        versions.append((name, read_day(where, "valid_from", row["valid_from"]), sees in _TRUE))
+    in_force = newest_in_force(versions, on)
     if role not in in_force:
         raise UserError(
             f"No role {role!r} is in force on {on}. Use one of {', '.join(sorted(in_force)) or '(none)'}, "
             f"or add it to {path}."
         )
-    return in_force[role][1]
+    return in_force[role]
 
 
 def _load_members(connection: duckdb.DuckDBPyConnection, version: Version, audience: str) -> None:

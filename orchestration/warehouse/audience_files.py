@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from orchestration.errors import UserError
-from orchestration.warehouse.policy_rows import Row, first_repeat, policy_fault, read_policy_rows
+from orchestration.policy_rows import Row, first_repeat, policy_fault, read_policy_rows
 from orchestration.warehouse.rule_tables import model_columns
 
 TIMINGS = ("after_delay", "by_deadline", "on_the_day")

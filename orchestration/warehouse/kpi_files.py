@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from orchestration.errors import UserError
-from orchestration.warehouse.policy_rows import Row, first_repeat, policy_day, policy_fault, read_policy_rows
+from orchestration.policy_rows import Row, first_repeat, policy_day, policy_fault, read_policy_rows
 
 # Every KPI that the models count; those whose window another policy sets have none of their own.
 WINDOWED_KPIS = (

@@ -42,14 +42,8 @@ import duckdb
 
 from data_quality.contract import load_contracts
 from orchestration.errors import UserError
-from orchestration.warehouse.policy_rows import (
-    DECLARATION,
-    Row,
-    declared_tables,
-    first_repeat,
-    policy_fault,
-    read_policy_rows,
-)
+from orchestration.policy_rows import Row, first_repeat, policy_fault, read_policy_rows
+from orchestration.warehouse.policy_declaration import DECLARATION, declared_tables
 
 
 def check_named_rows(policy_dir: Path, declaration: str = DECLARATION) -> list[str]:

@@ -13,7 +13,8 @@ from math import isfinite
 from pathlib import Path
 
 from orchestration.errors import UserError
-from orchestration.warehouse.policy_rows import DECLARATION, Row, declared_tables, policy_fault, read_policy_table
+from orchestration.policy_rows import Row, policy_fault, read_policy_table
+from orchestration.warehouse.policy_declaration import DECLARATION, declared_tables
 
 REFERENCES = "warehouse_references.yml"
 

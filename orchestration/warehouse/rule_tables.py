@@ -30,7 +30,8 @@ import duckdb
 import yaml
 
 from orchestration.errors import UserError
-from orchestration.warehouse.policy_rows import DECLARATION, declared_tables, read_policy_rows
+from orchestration.policy_rows import read_policy_rows
+from orchestration.warehouse.policy_declaration import DECLARATION, declared_tables
 from orchestration.warehouse.rule_language import Column, RuleError, Step, parse_rule
 
 

@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from orchestration.errors import UserError
-from orchestration.warehouse.policy_rows import DECLARATION, Row, declared_tables, read_policy_rows
+from orchestration.policy_rows import Row, read_policy_rows
+from orchestration.warehouse.policy_declaration import DECLARATION, declared_tables
 
 _INFINITY = Decimal("Infinity")
 # An outcome becomes a literal in SQL and a value in reports.

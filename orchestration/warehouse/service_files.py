@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from orchestration.errors import UserError
-from orchestration.warehouse.policy_rows import Row, first_repeat, policy_day, policy_fault, read_policy_rows
+from orchestration.policy_rows import Row, first_repeat, policy_day, policy_fault, read_policy_rows
 
 # Clocks that cases are judged by: each needs a target.
 CLOCKS = ("first_response", "handling", "complaint_resolution", "objection_response", "complex_solution")

@@ -8,8 +8,7 @@ import re
 from datetime import date
 from pathlib import Path
 
-from orchestration.errors import UserError
-from orchestration.warehouse.policy_rows import read_policy_rows
+from orchestration.policy_rows import policy_day, policy_fault, read_policy_rows
 
 DAY_KINDS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "make_up", "holiday")
 HOLIDAY_KINDS = ("statutory", "bridge", "make_up")
@@ -38,22 +37,22 @@ def _check_hours(path: Path) -> None:
     openings: dict[tuple[str, date], list[tuple[int, int, int]]] = {}
     for row, found in read_policy_rows(path):
         if found["weekday"] not in DAY_KINDS:
-            raise _fault(path, row, f"the weekday {found['weekday']!r} is not one of {', '.join(DAY_KINDS)}.")
+            raise policy_fault(path, row, f"the weekday {found['weekday']!r} is not one of {', '.join(DAY_KINDS)}.")
         opens, closes = _minute_of_day(found["opens"]), _minute_of_day(found["closes"])
         if opens is None or closes is None:
             wrong = "opens" if opens is None else "closes"
-            raise _fault(path, row, f"{wrong} is {found[wrong]!r}: write a time from 00:00 to 24:00.")
+            raise policy_fault(path, row, f"{wrong} is {found[wrong]!r}: write a time from 00:00 to 24:00.")
         if closes <= opens:
-            raise _fault(
+            raise policy_fault(
                 path,
                 row,
                 f"it closes at {found['closes']}, not after it opens at {found['opens']}: write a night shift as two "
                 "rows, one to 24:00 and one from 00:00 of the next weekday.",
             )
-        others = openings.setdefault((found["weekday"], _day(path, row, "valid_from", found["valid_from"])), [])
+        others = openings.setdefault((found["weekday"], policy_day(path, row, "valid_from", found["valid_from"])), [])
         for other_row, other_opens, other_closes in others:
             if opens < other_closes and other_opens < closes:
-                raise _fault(
+                raise policy_fault(
                     path, row, f"this opening overlaps that of row {other_row}: its minutes would count twice."
                 )
         others.append((row, opens, closes))
@@ -62,14 +61,14 @@ def _check_hours(path: Path) -> None:
 def _check_holidays(path: Path) -> None:
     seen: dict[date, int] = {}
     for row, found in read_policy_rows(path):
-        day = _day(path, row, "day", found["day"])
+        day = policy_day(path, row, "day", found["day"])
         if day in seen:
-            raise _fault(path, row, f"the day {day} stands in row {seen[day]} already.")
+            raise policy_fault(path, row, f"the day {day} stands in row {seen[day]} already.")
         seen[day] = row
         if found["kind"] not in HOLIDAY_KINDS:
-            raise _fault(path, row, f"the kind {found['kind']!r} is not one of {', '.join(HOLIDAY_KINDS)}.")
+            raise policy_fault(path, row, f"the kind {found['kind']!r} is not one of {', '.join(HOLIDAY_KINDS)}.")
         if (found["is_workday"].lower() in _TRUE) != (found["kind"] == "make_up"):
-            raise _fault(
+            raise policy_fault(
                 path,
                 row,
                 f"is_workday is {found['is_workday']!r} on a {found['kind']} day: true is for make_up alone.",
@@ -82,14 +81,3 @@ def _minute_of_day(text: str) -> int | None:
         return None
     minute = int(found.group(1)) * 60 + int(found.group(2))
     return minute if minute <= _MINUTES_OF_DAY else None
-
-
-def _day(path: Path, row: int, column: str, text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise _fault(path, row, f"{column} is {text!r}: write a day as YYYY-MM-DD.") from None
-
-
-def _fault(path: Path, row: int, message: str) -> UserError:
-    return UserError(f"The table {path}, row {row}: {message}")

@@ -11,7 +11,7 @@ from data_quality.gx_runner import run_suite
 from data_quality.suite import load_suites
 from orchestration import database
 from orchestration.errors import WarehouseBusyError
-from orchestration.gates.gate import check_stage, engine_config
+from orchestration.gates.gate import check_stage
 from orchestration.gates.store import append_results, refusals, tally
 from orchestration.settings import Settings
 
@@ -35,7 +35,7 @@ def test_each_fault_is_counted_by_the_check_named_for_it(settings: Settings, cha
     change(case["change"])
     suite = load_suites()[case["stage"]]
     alone = suite.model_copy(update={"expectations": [e for e in suite.expectations if e.name == case["check"]]})
-    (found,) = run_suite(settings.database, alone, engine_config(settings), as_of=AS_OF)
+    (found,) = run_suite(settings.database, alone, database.engine_config(settings), as_of=AS_OF)
     assert (found.passed, found.unexpected_rows) == (int(case["rows"]) == 0, int(case["rows"])), found.observed
 
 

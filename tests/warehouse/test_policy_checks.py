@@ -11,7 +11,7 @@ from orchestration.policy_tables import BESIDE_LINEAGE
 from orchestration.policy_tables import POLICIES as POLICY_TABLES
 from orchestration.settings import PROJECT_ROOT
 from orchestration.warehouse.policy_checks import READ_BY_PYTHON, check_policies
-from orchestration.warehouse.policy_rows import declared_tables
+from orchestration.warehouse.policy_declaration import declared_tables
 
 CASES = Path(__file__).parents[1] / "cases" / "policy_faults.csv"
 POLICIES = PROJECT_ROOT / "seeds" / "policy"

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from orchestration.settings import PROJECT_ROOT
-from orchestration.warehouse.policy_rows import DECLARATION
+from orchestration.warehouse.policy_declaration import DECLARATION
 from orchestration.warehouse.scheme_files import check_scheme_files
 
 POLICIES = PROJECT_ROOT / "seeds" / "policy"

@@ -1,3 +1,4 @@
+import re
 import shutil
 from pathlib import Path
 
@@ -19,14 +20,23 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def fault(folder: Path) -> str | None:
+    """What the check of both files says, None where it finds nothing."""
+    try:
+        check_working_time_files(folder, folder)
+    except UserError as error:
+        return str(error)
+    return None
+
+
 def test_the_hours_and_holidays_of_the_project_are_sound(folder: Path) -> None:
-    check_working_time_files(folder, folder)
+    assert fault(folder) is None
 
 
 def test_two_openings_a_day_may_touch_and_the_desk_may_work_until_midnight(folder: Path) -> None:
     rows = "monday,9:00,12:00,2026-01-01,\nmonday,12:00,24:00,2026-01-01,\nmonday,10:00,11:00,2026-07-01,\n"
     (folder / "working_hours.csv").write_text(HOURS + rows, encoding="utf-8")
-    check_working_time_files(folder, folder)
+    assert fault(folder) is None
 
 
 @pytest.mark.parametrize(
@@ -45,8 +55,7 @@ def test_two_openings_a_day_may_touch_and_the_desk_may_work_until_midnight(folde
 )
 def test_hours_that_cannot_be_counted_are_refused_with_their_row(folder: Path, row: str, message: str) -> None:
     (folder / "working_hours.csv").write_text(f"{HOURS}{row}\n", encoding="utf-8")
-    with pytest.raises(UserError, match=message):
-        check_working_time_files(folder, folder)
+    assert re.search(message, fault(folder) or "")
 
 
 @pytest.mark.parametrize(
@@ -60,5 +69,4 @@ def test_hours_that_cannot_be_counted_are_refused_with_their_row(folder: Path, r
 )
 def test_a_holiday_that_contradicts_itself_is_refused_with_its_row(folder: Path, row: str, message: str) -> None:
     (folder / "holidays.csv").write_text(f"{HOLIDAYS}{row}\n", encoding="utf-8")
-    with pytest.raises(UserError, match=message):
-        check_working_time_files(folder, folder)
+    assert re.search(message, fault(folder) or "")

@@ -1,65 +1,22 @@
-"""Rows of a policy table with their numbers, for the checks before a run.
+"""Rows of the policy tables with their numbers, and the words that every check of them uses.
 
-What belongs here: reading such a file and the declaration of all of them, and what every check says in the same words:
-the place of a fault, a bad day, a repeated row. What does not: what a row means (`audience_files.py`, `kpi_files.py`,
-`named_rows.py`, `scheme_files.py` …).
+What belongs here: reading such a file, its days and numbers, which row is in force, the place of a fault, a repeated
+row. What does not: what a row means (the stage that reads it).
 """
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from datetime import date
-from functools import lru_cache
+from math import isfinite
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import TypeVar
 
 from orchestration.errors import UserError
 
-DECLARATION = "warehouse_policies.yml"
-
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 Row = tuple[int, dict[str, str]]
 """Number of the row as an editor shows it (the header is row 1) and its values by column; an empty one is ''."""
-
-
-class _EachKeyOnce(yaml.CSafeLoader):
-    """YAML in which a key that stands twice is an error: the last one would win, and nobody would know."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        repeated = [key for key in keys if keys.count(key) > 1]
-        if repeated:
-            raise yaml.constructor.ConstructorError(
-                problem=f"the key {repeated[0]!r} stands twice", problem_mark=node.start_mark
-            )
-        return super().construct_mapping(node, deep)
-
-
-def declared_tables(policy_dir: Path, declaration: str = DECLARATION) -> list[dict[str, Any]]:
-    """What the declaration says of each table that models read: `name`, `config` with `column_types` and `meta`.
-
-    Raises:
-        UserError: the file is absent or no YAML, or a key stands twice; the message says where.
-    """
-    path = policy_dir / declaration
-    try:
-        tables = _seeds(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"The declaration {path} is missing: restore it from the repository.") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"The declaration {path} cannot be read: {error}") from error
-    names = [table["name"] for table in tables]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise UserError(f"The declaration {path} holds {repeated[0]} twice: join the two.")
-    return tables
-
-
-@lru_cache(maxsize=4)
-def _seeds(text: str) -> list[dict[str, Any]]:
-    """The declared tables; every check reads the same text, and parsing it costs more than checking."""
-    seeds: list[dict[str, Any]] = yaml.load(text, _EachKeyOnce)["seeds"]  # noqa: S506 - a safe loader
-    return seeds
 
 
 def read_policy_table(path: Path) -> tuple[list[str], list[Row]]:
@@ -91,12 +48,40 @@ def read_policy_table(path: Path) -> tuple[list[str], list[Row]]:
     return header, rows
 
 
-def read_policy_rows(path: Path, *, strip: bool = False) -> list[Row]:
-    """Read the rows of a CSV file (UTF-8) in order; `strip` takes blanks around values off."""
-    _, rows = read_policy_table(path)
+def read_policy_rows(path: Path, columns: Sequence[str] = (), *, strip: bool = False) -> list[Row]:
+    """Read the rows of a CSV file (UTF-8) in order.
+
+    Args:
+        path: The file.
+        columns: Columns that it must have.
+        strip: Take blanks around values off, for what only Python reads; dbt reads them as they are.
+
+    Raises:
+        UserError: as `read_policy_table`, or a column is missing.
+    """
+    header, rows = read_policy_table(path)
+    absent = [column for column in columns if column not in header]
+    if absent:
+        raise UserError(
+            f"{path.name} has no column {', '.join(absent)}: its first line must name {', '.join(columns)}."
+        )
     if not strip:
         return rows
     return [(number, {name: value.strip() for name, value in found.items()}) for number, found in rows]
+
+
+def newest_in_force(versions: Iterable[tuple[K, date, V]], on: date) -> dict[K, V]:
+    """Of several versions of a key the one with the newest `valid_from` not after a day, the last of equal ones.
+
+    Args:
+        versions: Key, `valid_from` and what it says.
+        on: The day.
+    """
+    newest: dict[K, tuple[date, V]] = {}
+    for key, since, value in versions:
+        if since <= on and (key not in newest or since >= newest[key][0]):
+            newest[key] = (since, value)
+    return {key: value for key, (_, value) in newest.items()}
 
 
 def policy_fault(path: Path, row: int, message: str) -> UserError:
@@ -110,10 +95,34 @@ def policy_day(path: Path, row: int, column: str, text: str) -> date:
     Raises:
         UserError: the text is no day written YYYY-MM-DD.
     """
+    return read_day(f"The policy table {path}, row {row}", column, text)
+
+
+def read_day(where: str, column: str, text: str) -> date:
+    """Read a day.
+
+    Raises:
+        UserError: the text is no day written YYYY-MM-DD; the message begins with `where`.
+    """
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise policy_fault(path, row, f"{column} is {text!r}: write a day as YYYY-MM-DD.") from None
+        raise UserError(f"{where}: {column} is {text!r}: write a day as YYYY-MM-DD.") from None
+
+
+def read_number(where: str, column: str, text: str) -> float:
+    """Read a number above 0.
+
+    Raises:
+        UserError: it is none; the message begins with `where`.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not isfinite(number) or number <= 0:
+        raise UserError(f"{where}: {column} is {text!r}: write a number above 0.")
+    return number
 
 
 def first_repeat(rows: Iterable[Row], key: Iterable[str]) -> tuple[int, int, tuple[str, ...]] | None:

@@ -1,4 +1,4 @@
--- Who moved from which tier to which, over the last months. One row per step, pair of tiers, channel and region.
+-- Who moved from which state to which, over the last months. One row per step, pair of states and cell.
 with states as (
     select
         customer_id,
@@ -7,4 +7,4 @@ with states as (
     where month_end >= (select min(month_end) from months where position > (select max(position) - {flows} - 1 from months))
     group by customer_id
 )
-{stepped_tiers}
+{stepped}
