@@ -186,7 +186,7 @@ def diff(
     Exit status 2: there is no such version.
     """
     settings = settings_for(warehouse)
-    from orchestration.publication.diff import RUN_RECORDS, compare
+    from orchestration.publication.diff import compare
     from orchestration.publication.versions import find_version
 
     found = compare(find_version(settings, before), find_version(settings, after))
@@ -206,8 +206,6 @@ def diff(
         say(f"Net revenue of customers: {people.net_revenue_before:,.2f} to {people.net_revenue_after:,.2f} CNY.")
     tables = table("table", "rows before", "rows after", "difference", "columns", title="Tables that differ")
     for t in found.tables:
-        if t.table in RUN_RECORDS:
-            continue
         columns = [*(f"+ {c}" for c in t.columns_added), *(f"- {c}" for c in t.columns_removed), *t.columns_retyped]
         if t.rows_before is None or t.rows_after is None:
             columns = ["new table" if t.rows_before is None else "table is gone"]

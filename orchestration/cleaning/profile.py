@@ -2,7 +2,8 @@
 
 What belongs here: counting. What does not: what is unusual (`drift.py`) or good enough (`scorecard.py`).
 
-A delivery is counted once: as long as its files, its contract and the rules of reading stay, its figures are kept.
+A delivery is counted once: as long as its files, its contract, the rules of reading and the decisions about its rows
+stay, its figures are kept.
 """
 
 import hashlib
@@ -82,12 +83,18 @@ def _signatures(con: duckdb.DuckDBPyConnection, contract: Contract, policy_dir: 
     digest = hashlib.sha256(rules.encode()).hexdigest()[:16]
     if not table_exists(con, "raw", "files"):
         return f"select distinct _delivery_date as delivery_date, {literal(digest)} as signature from conformed_files"
+    # The same file reads otherwise once a person has released or corrected some of it.
     return f"""
+        with read as (
+            select file_id, sum(hash(content, reasons)::hugeint) as checksum from conformed_rows group by file_id
+        )
         select
             delivered._delivery_date as delivery_date,
-            {literal(digest)}
-            || md5(string_agg(delivered._file || coalesce(files.sha256, ''), ',' order by delivered._file)) as signature
+            {literal(digest)} || md5(string_agg(
+                concat(delivered._file, files.sha256, read.checksum), ',' order by delivered._file
+            )) as signature
         from conformed_files as delivered
+        left join read on delivered.file_id = read.file_id
         left join (select file, arg_max(sha256, ingested_at) as sha256 from raw.files group by file) as files
             on delivered._file = files.file
         group by delivered._delivery_date"""

@@ -8,6 +8,7 @@ import dagster as dg
 from data_quality.results import CheckResult
 from data_quality.suite import Expectation, Suite, load_suites
 from orchestration.as_of import business_day
+from orchestration.gates import conservation
 from orchestration.gates.conservation import HopSummary
 from orchestration.gates.gate import check_stage, hop_summaries
 from orchestration.resources import Warehouse
@@ -45,7 +46,7 @@ def check_outcome(suite: Suite, result: CheckResult, balances: Sequence[HopSumma
     }
     if result.examples:
         metadata["examples_masked"] = dg.MetadataValue.md("\n".join(f"- `{e}`" for e in result.examples))
-    if result.table == "quality.conservation":
+    if result.table == conservation.TABLE:
         metadata["balances"] = dg.MetadataValue.md(balances_table(balances))
     return dg.AssetCheckResult(
         asset_key=dg.AssetKey(suite.asset),
@@ -74,7 +75,8 @@ def _gate(suite: Suite) -> dg.AssetChecksDefinition:
     def gate(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
         settings = warehouse.settings
         results = check_stage(settings, suite, context.run.run_id, as_of=business_day(settings))
-        balances = hop_summaries(settings)
+        counted = any(result.table == conservation.TABLE for result in results)
+        balances = hop_summaries(settings) if counted else []
         for result in results:
             yield check_outcome(suite, result, balances)
 

@@ -23,6 +23,7 @@ from data_quality.contract import Contract
 from orchestration.database import identifier, literal, table_exists
 from orchestration.ingestion.raw_store import written_amount_sql
 
+TABLE = "quality.conservation"
 FILE_TO_RAW = "file_to_raw"
 RAW_TO_CLEAN = "raw_to_clean"
 CLEAN_TO_STAGING = "clean_to_staging"
@@ -138,7 +139,11 @@ def balance_deliveries(con: duckdb.DuckDBPyConnection, contracts: Iterable[Contr
     received with loaded + superseded + repeated + quarantined: loaded is counted in the clean table, quarantined
     in the quarantine (what a person released is loaded). A file that could not be read is received and
     quarantined with the rows that could be counted.
+
+    The hops after clean are forgotten: they told of the tables of the run before.
     """
+    con.execute(_CREATE)
+    con.execute(f"delete from {TABLE} where hop not in (?, ?)", [FILE_TO_RAW, RAW_TO_CLEAN])
     _replace(con, FILE_TO_RAW, [_file_to_raw(c) for c in contracts], as_of)
     _replace(con, RAW_TO_CLEAN, [_raw_to_clean(c) for c in contracts], as_of)
 
@@ -503,39 +508,46 @@ def _facts_to_customers(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 def _merges(con: duckdb.DuckDBPyConnection, published: Path | None, as_of: date) -> list[str]:
     """Balances of the customers that became one since the version before; none where there is nothing to compare."""
-    con.execute("drop table if exists temp.lines_of_merged")
+    for table in ("merged_ids", "lines_of_merged", "points_of_merged"):
+        con.execute(f"drop table if exists temp.{table}")
     if published is None or not published.is_file():
         return []
+    parts: list[str] = []
     con.execute(f"attach {literal(str(published))} as before (read_only)")
     try:
-        # What an earlier release published may lack a column; then there is nothing to compare with.
+        # What an earlier release published may lack a column or table; then there is nothing to compare with.
         with suppress(duckdb.CatalogException, duckdb.BinderException):
+            con.execute(_MERGED_IDS)
             con.execute(_LINES_OF_MERGED, {"as_of": as_of})
-            return [_MERGED_SUMS, _MERGED_ORDERS]
+            parts += [_MERGED_SUMS, _MERGED_ORDERS]
+            con.execute(_POINTS_OF_MERGED)
+            parts.append(_MERGED_POINTS)
     finally:
         con.execute("detach before")
-    return []
+    return parts
 
 
-# A line moves with its record. It may also leave the survivor for another customer of today, because its own record was
-# corrected; it may not vanish, nor stay with an id that is nobody's.
-_LINES_OF_MERGED = """
-create temp table lines_of_merged as
+_MERGED_IDS = """
+create temp table merged_ids as
 with merged as (
     select redirects.old_customer_id, redirects.customer_id
     from identity.id_redirects as redirects
     semi join before.marts.customer_360 as earlier on redirects.old_customer_id = earlier.customer_id
     where redirects.customer_id is not null
-),
-involved as (
-    select old_customer_id as before_id, customer_id as survivor from merged
-    union
-    select customer_id, customer_id from merged
-),
-earlier as (
-    select lines.sale_line_id, lines.order_key, lines.net_amount as net_before, involved.survivor
+)
+select old_customer_id as before_id, customer_id as survivor from merged
+union
+select customer_id, customer_id from merged
+"""
+
+# A line moves with its record. It may also leave the survivor for another customer of today, because its own record was
+# corrected; it may not vanish, nor stay with an id that is nobody's.
+_LINES_OF_MERGED = """
+create temp table lines_of_merged as
+with earlier as (
+    select lines.sale_line_id, lines.order_key, lines.net_amount as net_before, merged_ids.survivor
     from before.marts.fct_sales as lines
-    join involved on lines.customer_id = involved.before_id
+    join merged_ids on lines.customer_id = merged_ids.before_id
 ),
 delivered as (
     select 'pos|' || record_key as sale_line_id from staging.stg_pos__sales
@@ -552,6 +564,33 @@ from earlier
 semi join delivered on earlier.sale_line_id = delivered.sale_line_id
 left join marts.fct_sales as today on earlier.sale_line_id = today.sale_line_id
 left join marts.customer_360 as profiles on today.customer_id = profiles.customer_id
+"""
+
+# What a purchase or an answer earned moves with it, at today's points: a birthday or a rule may have changed. A profile
+# or a referral earns once for a customer, so two that become one have it once.
+_POINTS_OF_MERGED = """
+create temp table points_of_merged as
+with earlier as (
+    select distinct ledger.entry_type, ledger.reference
+    from before.marts.points_ledger as ledger
+    join merged_ids on ledger.customer_id = merged_ids.before_id
+    where ledger.entry_type in ('purchase', 'taken_back', 'survey')
+),
+due as (
+    select entry_type, reference, sum(points) as points
+    from intermediate.int_points_booked
+    semi join earlier using (entry_type, reference)
+    group by entry_type, reference
+),
+kept as (
+    select ledger.entry_type, ledger.reference, sum(ledger.points) as points
+    from marts.points_ledger as ledger
+    semi join earlier using (entry_type, reference)
+    semi join marts.customer_360 as profiles on ledger.customer_id = profiles.customer_id
+    group by ledger.entry_type, ledger.reference
+)
+select due.points as points_due, kept.points as points_kept
+from due full join kept using (entry_type, reference)
 """
 
 _MERGED_SUMS = """
@@ -575,6 +614,13 @@ _MERGED_ORDERS = """
         count(distinct order_key) as expected, count(distinct order_key) filter (where is_kept) as found,
         0 as keys_differing
     from temp.lines_of_merged"""
+
+_MERGED_POINTS = """
+    select
+        null::varchar as source, 'points' as dataset, null::date as delivery_date, 'points' as measure,
+        coalesce(sum(points_due), 0) as expected, coalesce(sum(points_kept), 0) as found,
+        count(*) filter (where points_due is distinct from points_kept) as keys_differing
+    from temp.points_of_merged"""
 
 
 def _published_rows(name: str) -> str:

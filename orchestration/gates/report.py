@@ -20,18 +20,9 @@ import duckdb
 from data_quality.results import mask
 from orchestration.database import table_exists
 from orchestration.files import write_whole
+from orchestration.gates.conservation import HOPS
 
 REPORT_NAME = "quality.html"
-
-_HOPS = {
-    "file_to_raw": "file ► raw",
-    "raw_to_clean": "raw ► clean",
-    "clean_to_staging": "clean ► staging",
-    "staging_to_facts": "staging ► facts",
-    "facts_to_customers": "facts ► customers",
-    "before_to_after_merge": "before ► after merges",
-    "marts_to_published": "marts ► published file",
-}
 
 _STYLE = """
 body{font:15px/1.5 system-ui,"Noto Sans SC",sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem;color:#1d2733}
@@ -74,15 +65,12 @@ _SECTIONS = (
         "Conservation",
         "What goes into each hop comes out of it, in rows and in amounts.",
         ("conservation",),
-        """
+        f"""
         select
             hop, count(*) as balances, count(*) filter (not is_balanced) as "not balanced",
             coalesce(max(message) filter (not is_balanced), '') as "for example"
         from quality.conservation group by hop
-        order by list_position([
-            'file_to_raw', 'raw_to_clean', 'clean_to_staging', 'staging_to_facts', 'facts_to_customers',
-            'before_to_after_merge', 'marts_to_published'
-        ], hop)""",
+        order by list_position({list(HOPS)}, hop)""",
     ),
     _Section(
         "Newest deliveries",
@@ -243,7 +231,7 @@ def _cell(name: str, value: object, numeric: bool) -> str:
         # What counts something bad is loud as soon as it is not nothing.
         loud = name in ("not balanced", "failed", "red") and value
         return f'<td class="n{" red" if loud else ""}">{_number(value)}</td>'
-    shown = _HOPS.get(str(value), value) if name == "hop" else value
+    shown = str(value).replace("_to_", " ► ").replace("_", " ") if name == "hop" else value
     colour = _COLOURS.get(str(value), "") if name in ("severity", "outcome", "status", "trend") else ""
     return f'<td class="{colour}">{_text(shown)}</td>' if colour else f"<td>{_text(shown)}</td>"
 

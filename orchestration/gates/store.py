@@ -99,13 +99,7 @@ def refusals(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> 
     A check forbids it when its latest result is a failure, and also when it has never run: what was not
     checked is not known to be right.
     """
-    latest: dict[tuple[str, str], tuple[bool, str]] = {}
-    if table_exists(connection, "quality", "check_results"):
-        rows = connection.execute(
-            f"select stage, check_name, arg_max(passed, {_WRITTEN}), arg_max(coalesce(observed, ''), {_WRITTEN}) "
-            "from quality.check_results group by stage, check_name"
-        ).fetchall()
-        latest = {(stage, check): (passed, observed) for stage, check, passed, observed in rows}
+    latest = _latest(connection)
     found: list[Refusal] = []
     for suite in suites:
         for expectation in suite.expectations:
@@ -121,10 +115,18 @@ def refusals(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> 
 
 def tally(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> tuple[int, int]:
     """How many checks of these suites passed and how many failed, each the last time it ran."""
+    latest = _latest(connection)
     names = [(suite.stage, expectation.name) for suite in suites for expectation in suite.expectations]
+    passed = [latest[name][0] for name in names if name in latest]
+    return sum(passed), len(passed) - sum(passed)
+
+
+def _latest(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], tuple[bool, str]]:
+    """Whether each check, by stage and name, passed the last time it ran, and what it saw."""
+    if not table_exists(connection, "quality", "check_results"):
+        return {}
     rows = connection.execute(
-        f"select stage, check_name, arg_max(passed, {_WRITTEN}) from quality.check_results group by stage, check_name"
+        f"select stage, check_name, arg_max(passed, {_WRITTEN}), arg_max(coalesce(observed, ''), {_WRITTEN}) "
+        "from quality.check_results group by stage, check_name"
     ).fetchall()
-    latest = {(stage, check): bool(passed) for stage, check, passed in rows}
-    found = [latest[name] for name in names if name in latest]
-    return sum(found), len(found) - sum(found)
+    return {(stage, check): (passed, observed) for stage, check, passed, observed in rows}

@@ -15,13 +15,24 @@ from pathlib import Path
 import duckdb
 
 from orchestration.database import identifier, literal
+from orchestration.gates.conservation import BEFORE_TO_AFTER_MERGE
 from orchestration.publication.versions import Version
 
-# Of a run rather than of the data: the same input run twice has other values here, and nothing of a customer's differs.
-RUN_RECORDS = {
-    "quality.check_results": None,
-    "quality.conservation": None,  # its last hop is counted after a version is built, so it tells of the one before
-    "quality.delivery_files": "ingested_at",
+
+@dataclass(frozen=True)
+class _OfTheRun:
+    """What a table tells of the run rather than of the data: some columns, or the rows of a condition."""
+
+    columns: frozenset[str] = frozenset()
+    rows: str = "false"
+
+
+# The same input run twice has other values here, and nothing of a customer's differs.
+_OF_THE_RUN = {
+    "quality.check_results": _OfTheRun(rows="true"),
+    # Merges are counted against the version before; the same data published once more has none.
+    "quality.conservation": _OfTheRun(rows=f"hop = {literal(BEFORE_TO_AFTER_MERGE)}"),
+    "quality.delivery_files": _OfTheRun(columns=frozenset({"ingested_at"})),
 }
 
 
@@ -29,7 +40,8 @@ RUN_RECORDS = {
 class TableChange:
     """One table of either version; `rows` are None where the version has no such table.
 
-    `content_changed` is None where it cannot be compared: the table or its columns are not the same.
+    What tells of the run alone (`_OF_THE_RUN`) is neither counted nor compared. `content_changed` is None where it
+    cannot be compared: the table or its columns are not the same.
     """
 
     table: str
@@ -98,7 +110,7 @@ class VersionDiff:
     @property
     def same(self) -> bool:
         """Whether both hold the same, records of the runs aside."""
-        return not [t for t in self.tables if t.table not in RUN_RECORDS]
+        return not self.tables
 
 
 def compare(before: Version, after: Version) -> VersionDiff:
@@ -120,16 +132,13 @@ def compare(before: Version, after: Version) -> VersionDiff:
 def content_checksums(file: Path) -> dict[str, str]:
     """A checksum of the rows of every table of a published file, whatever their order.
 
-    Two files with the same checksums hold the same rows. Columns and tables that tell of the run rather than of the
-    data (`RUN_RECORDS`) are left out.
+    Two files with the same checksums hold the same rows. What tells of the run rather than of the data (`_OF_THE_RUN`)
+    is left out.
     """
     with _side_by_side(file) as con:
-        found: dict[str, str] = {}
-        for table, columns in _columns(con, "before").items():
-            if table in RUN_RECORDS and RUN_RECORDS[table] is None:
-                continue
-            found[table] = _checksum(con, "before", table, [c for c in columns if c != RUN_RECORDS.get(table)])
-        return found
+        return {
+            table: _checksum(con, "before", table, list(columns)) for table, columns in _columns(con, "before").items()
+        }
 
 
 @contextmanager
@@ -157,21 +166,24 @@ def _columns(con: duckdb.DuckDBPyConnection, side: str) -> dict[str, dict[str, s
     return found
 
 
-def _quoted(side: str, table: str) -> str:
+def _content(side: str, table: str) -> str:
+    """SQL of a table and the condition that leaves out the rows of the run."""
     schema, name = table.split(".", 1)
-    return f"{side}.{identifier(schema)}.{identifier(name)}"
+    left_out = _OF_THE_RUN.get(table, _OfTheRun()).rows
+    return f"{side}.{identifier(schema)}.{identifier(name)} where not ({left_out})"
 
 
 def _rows(con: duckdb.DuckDBPyConnection, side: str, table: str) -> int:
-    counted = con.execute(f"select count(*) from {_quoted(side, table)}").fetchone()
+    counted = con.execute(f"select count(*) from {_content(side, table)}").fetchone()
     return int(counted[0]) if counted else 0
 
 
 def _checksum(con: duckdb.DuckDBPyConnection, side: str, table: str, columns: list[str]) -> str:
     """Rows and the sum of their hashes; a sum and not an exclusive or, in which a doubled row would vanish."""
-    listed = ", ".join(identifier(column) for column in sorted(columns))
+    left_out = _OF_THE_RUN.get(table, _OfTheRun()).columns
+    listed = ", ".join(identifier(column) for column in sorted({*columns} - left_out))
     found = con.execute(
-        f"select count(*), coalesce(sum(hash({listed})::hugeint), 0) from {_quoted(side, table)}"
+        f"select count(*), coalesce(sum(hash({listed})::hugeint), 0) from {_content(side, table)}"
     ).fetchone()
     rows, total = found or (0, 0)
     return f"{rows}:{total}"

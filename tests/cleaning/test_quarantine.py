@@ -64,6 +64,18 @@ def test_a_released_row_is_loaded_as_it_is_and_stays_on_record(
     ]
 
 
+def test_a_decision_has_the_delivery_counted_again_as_a_rebuild_would(
+    con: duckdb.DuckDBPyConnection, settings: Settings, night: Any
+) -> None:
+    rows = [{"ticket_id": "T1", "quantity": "0"}, {"ticket_id": "T2", "line": 9}]
+    faulty = "select faulty from clean.field_profiles where column_name = 'quantity'"
+    (entry,) = night(rows)
+    assert con.execute(faulty).fetchall() == [(1,)]
+    let_go(settings, [entry])
+    night(rows)
+    assert con.execute(faulty).fetchall() == [(0,)]
+
+
 def test_a_corrected_value_is_read_as_if_the_source_had_delivered_it(
     con: duckdb.DuckDBPyConnection, settings: Settings, night: Any
 ) -> None:

@@ -19,6 +19,7 @@ from orchestration.settings import Settings
 
 CASES = list(csv.DictReader((Path(__file__).parents[1] / "cases" / "lost_rows.csv").open(encoding="utf-8")))
 AS_OF = date(2026, 6, 30)
+BALANCES = "select customer_id, points as balance from marts.points_ledger"
 
 
 def messages(settings: Settings) -> list[str]:
@@ -78,10 +79,20 @@ def merge_c2_into_c1(change: Callable[[str], None], line_of_c2: str) -> None:
     change("delete from marts.customer_360 where customer_id = 'c2'")
     change("insert into identity.id_redirects values ('c2', 'c1', date '2026-06-30')")
     change(f"update marts.fct_sales set customer_id = {line_of_c2} where source = 'ecommerce'")
+    for table in ("intermediate.int_points_booked", "marts.points_ledger"):
+        change(f"update {table} set customer_id = {line_of_c2} where reference = 'ecommerce|O1'")
+        change(f"delete from {table} where customer_id is null")
+    change(f"create or replace table marts.points_balances as {BALANCES}")
 
 
 @pytest.fixture
 def published_before(settings: Settings, change: Callable[[str], None]) -> None:
+    change(
+        "create table marts.points_ledger as select * from (values ('c1', 'purchase', 'pos|T1', 100), "
+        "('c2', 'purchase', 'ecommerce|O1', 50)) as l(customer_id, entry_type, reference, points)"
+    )
+    change("create table intermediate.int_points_booked as select * from marts.points_ledger")
+    change(f"create table marts.points_balances as {BALANCES}")
     change("update marts.fct_sales set customer_id = 'c2' where source = 'ecommerce'")
     change("update marts.customer_360 set net_revenue = 50, gross_revenue = 50, orders = 1 where customer_id = 'c2'")
     change(
@@ -96,7 +107,7 @@ def published_before(settings: Settings, change: Callable[[str], None]) -> None:
 
 
 @pytest.mark.usefixtures("published_before")
-def test_two_customers_that_become_one_bring_their_lines_and_revenue(settings: Settings, change):
+def test_two_customers_that_become_one_bring_lines_revenue_orders_and_points(settings: Settings, change):
     merge_c2_into_c1(change, "'c1'")
     change("update marts.customer_360 set net_revenue = 150, gross_revenue = 150, orders = 2")
     assert messages(settings) == []
@@ -105,7 +116,7 @@ def test_two_customers_that_become_one_bring_their_lines_and_revenue(settings: S
             "select measure, expected::int, found::int from quality.conservation "
             "where hop = 'before_to_after_merge' order by all"
         ).fetchall()
-    assert merged == [("lines", 2, 2), ("net_revenue", 150, 150), ("orders", 2, 2)]
+    assert merged == [("lines", 2, 2), ("net_revenue", 150, 150), ("orders", 2, 2), ("points", 150, 150)]
 
 
 @pytest.mark.usefixtures("published_before")
@@ -115,9 +126,23 @@ def test_a_line_that_stays_with_the_old_id_of_a_merge_is_lost_revenue(settings: 
 
 
 @pytest.mark.usefixtures("published_before")
+def test_points_that_stay_with_the_old_id_of_a_merge_are_lost(settings: Settings, change):
+    merge_c2_into_c1(change, "'c1'")
+    change("update marts.points_ledger set customer_id = 'c2' where reference = 'ecommerce|O1'")
+    assert "before_to_after_merge: points: points 150 expected, 100 found, 50 lost" in messages(settings)
+
+
+@pytest.mark.usefixtures("published_before")
 def test_a_line_whose_own_record_was_corrected_may_leave_the_survivor(settings: Settings, change):
     merge_c2_into_c1(change, "null")
     assert not [m for m in messages(settings) if m.startswith("before_to_after_merge")]
+
+
+def test_what_the_run_before_counted_after_clean_is_forgotten(settings: Settings, change):
+    change("update quality.conservation set hop = 'marts_to_published' where hop = 'facts_to_customers'")
+    with database.connect(settings) as con:
+        conservation.balance_deliveries(con, load_contracts().values(), AS_OF)
+        assert {summary.hop for summary in conservation.summarise(con)} == {"file_to_raw", "raw_to_clean"}
 
 
 def test_a_hop_that_cannot_be_counted_is_no_hop_that_balances(settings: Settings, change):

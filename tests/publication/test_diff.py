@@ -109,3 +109,22 @@ def test_a_checksum_sees_a_doubled_row_and_no_other_order(built, change):
     assert {t for t, c in content_checksums(third.file).items() if c != content_checksums(first.file)[t]} == {
         "marts.fct_cases"
     }
+
+
+def test_balances_are_compared_and_what_a_run_wrote_about_itself_is_not(built, change):
+    change(
+        "create table quality.conservation as select * from (values ('raw_to_clean', 'sales', 100.0), "
+        "('before_to_after_merge', 'sales', 50.0)) as c(hop, dataset, expected)"
+    )
+    first = built()
+    change(
+        "update quality.check_results set run_id = 'another', seconds = 9; "
+        "delete from quality.conservation where hop = 'before_to_after_merge'"
+    )
+    second = built()
+    assert compare(first, second).same
+    assert content_checksums(first.file) == content_checksums(second.file)
+    change("update quality.conservation set expected = 99")
+    found = compare(second, built())
+    assert [t.table for t in found.tables] == ["quality.conservation"]
+    assert found.tables[0].content_changed
