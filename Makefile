@@ -13,7 +13,7 @@ LINT_WAREHOUSE ?= .lint/warehouse
 # uv when it is on the path, else one of our own, made from pip below.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 
-.PHONY: help install demo bench-identity bench-value bench-refresh policy-docs test test-slow fuzz fuzz-coverage lint types models docs dev clean test-browser
+.PHONY: help install demo bench-identity bench-value bench-refresh bench-gates policy-docs test test-slow fuzz fuzz-coverage lint types models docs dev clean test-browser
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ policy-docs: install ## docs/policy.md from the policy tables
 
 bench-refresh: install ## a refresh by stage and size, against a floor and pandas, and per night (SIZES="lines …")
 	$(VENV)/bin/python -m benchmarks.refresh $(if $(SIZES),--sizes $(SIZES))
+
+bench-gates: install ## what every gate costs on a built warehouse (WAREHOUSE=folder)
+	$(VENV)/bin/python -m benchmarks.gates $(WAREHOUSE)
 
 bench-value: install ## customer value against its published figures and PyMC-Marketing (needs the package index)
 	$(VENV)/bin/python -m benchmarks.value

@@ -8,7 +8,6 @@ are views of the measured ones.
 import argparse
 import json
 import os
-import platform
 import resource
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any
 
 import duckdb
 
+from benchmarks import machine
 from data_quality.contract import load_contracts
 from data_quality.gx_runner import run_suite
 from data_quality.results import CheckResult
@@ -99,9 +99,7 @@ def _measure(settings: Settings, room: Path) -> dict[str, Any]:
     add(AUDIT, took, results)
     return {
         **sizes,
-        "cpus": os.cpu_count(),
-        "duckdb": duckdb.__version__,
-        "python": platform.python_version(),
+        "machine": machine.facts(),
         "load_average": round(os.getloadavg()[0], 1),
         "file_bytes": built.stat().st_size,
         "building_the_file": publication,
@@ -164,8 +162,9 @@ def _page(measured: dict[str, Any]) -> str:
     share = f", {total / refresh:.1%} of the {refresh:,.0f} of the refresh" if refresh else ""
     head = (
         f"`python -m benchmarks.gates WAREHOUSE` at {measured['purchase_lines']:,} purchase lines and "
-        f"{measured['customers']:,} customers, on {measured['cpus']} cores (load {measured['load_average']}), Python "
-        f"{measured['python']}, DuckDB {measured['duckdb']}. All gates together: {total:,.1f} CPU seconds{share}."
+        f"{measured['customers']:,} customers, on {machine.in_words(measured['machine'])}, load "
+        f"{measured['load_average']}. All gates together: {total:,.1f} CPU seconds{share}. A check has its share of "
+        "the time of all on its table."
     )
     foot = (
         f"Beside them, building the file of {measured['file_bytes'] / 1e6:,.0f} MB takes "
