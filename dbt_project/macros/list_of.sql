@@ -10,3 +10,16 @@
 {% macro duckdb__list_of(expression) -%}
     coalesce(list({{ expression }} order by {{ expression }}) filter (where {{ expression }} is not null), [])
 {%- endmacro %}
+
+{#- Aggregate: the texts of `expression` in order, with commas between; empty values are left out. -#}
+{% macro joined_text(expression) -%}
+    {{ return(adapter.dispatch('joined_text')(expression)) }}
+{%- endmacro %}
+
+{% macro default__joined_text(expression) -%}
+    array_join(sort_array(collect_list({{ expression }})), ', ')
+{%- endmacro %}
+
+{% macro duckdb__joined_text(expression) -%}
+    string_agg({{ expression }}, ', ' order by {{ expression }})
+{%- endmacro %}

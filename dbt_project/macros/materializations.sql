@@ -31,14 +31,18 @@
     {{ return({'relations': [target]}) }}
 {%- endmacro %}
 
-{#- `create or replace` of this model; where its contract is enforced, with the columns the contract names. -#}
+{#- `create or replace` of this model; where its contract is enforced, with the columns the contract names. A
+    published view has just them too. -#}
 {% macro replace_statement(target) -%}
+    {%- if config.get('contract').enforced -%}
+        {%- do get_assert_columns_equivalent(sql) -%}
+    {%- endif -%}
     {%- if target.type == 'view' -%}
+        {#- Without the name of the database: a published view stands in a file of another name. #}
         create or replace view {{ target }} as (
-            {{ sql }}
+            {{ sql | replace(adapter.quote(target.database) ~ '.', '') }}
         );
     {%- elif config.get('contract').enforced -%}
-        {%- do get_assert_columns_equivalent(sql) -%}
         create or replace table {{ target }}
         {{ get_table_columns_and_constraints() }};
         insert into {{ target }} {{ get_column_names() }} (

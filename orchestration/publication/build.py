@@ -1,10 +1,11 @@
-"""The content of a published version: which tables go out, in which order of rows, with which comments.
+"""The content of a published version: which tables and views go out, in which order of rows, with which comments.
 
-What belongs here: copying tables from the working database into a fresh file. What does not: checking the
+What belongs here: copying tables from the working database into a fresh file, and making its views over them. What does not: checking the
 file, and switching readers to it.
 
 Tables are created by select, never by copying a database: the file is compact, and what is not named here cannot slip
-into it. The golden records, person records and all of `clean` hold unmasked personal data and are not named.
+into it. The golden records, person records and all of `clean` hold unmasked personal data and are not named. A view of
+schema marts stays a view: it is made in the file itself, where nothing but published tables is there to be read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,13 +30,17 @@ _ORDER = ("source", "dataset", "delivery_date", "kpi", "audience", "customer_id"
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """One table to publish; `without` are columns that stay behind, `description` serves where it has no comment."""
+    """One table to publish; `without` are columns that stay behind, `description` serves where it has no comment.
+
+    `view_sql` is the `create view` statement of what goes out as a view.
+    """
 
     schema: str
     table: str
     description: str = ""
     required: bool = True
     without: tuple[str, ...] = ()
+    view_sql: str | None = None
 
     @property
     def name(self) -> str:
@@ -112,7 +117,17 @@ def tables_to_publish(connection: duckdb.DuckDBPyConnection) -> list[PublishedTa
             "select table_schema, table_name from information_schema.tables where table_catalog = current_database()"
         ).fetchall()
     }
-    marts = [PublishedTable("marts", table) for schema, table in sorted(present) if schema == "marts"]
+    views: dict[str, str] = dict(
+        connection.execute(
+            "select view_name, sql from duckdb_views() "
+            "where database_name = current_database() and schema_name = 'marts'"
+        ).fetchall()
+    )
+    marts = [
+        PublishedTable("marts", table, view_sql=views.get(table))
+        for schema, table in sorted(present)
+        if schema == "marts"
+    ]
     if not marts:
         raise UserError("There is nothing to publish: schema marts is empty. Run c360 refresh, which builds it.")
     missing = [t.name for t in _ALWAYS if t.required and (t.schema, t.table) not in present]
@@ -125,7 +140,7 @@ def tables_to_publish(connection: duckdb.DuckDBPyConnection) -> list[PublishedTa
 
 
 def build_file(connection: duckdb.DuckDBPyConnection, path: Path, tables: Sequence[PublishedTable]) -> dict[str, int]:
-    """Write the tables of the working database into a new DuckDB file.
+    """Write the tables of the working database into a new DuckDB file, and the views over them.
 
     Args:
         connection: The working database; reading is enough.
@@ -133,17 +148,30 @@ def build_file(connection: duckdb.DuckDBPyConnection, path: Path, tables: Sequen
         tables: What to copy.
 
     Returns:
-        Rows by table, counted in the working database.
+        Rows by table, counted in the working database; a view has none of its own.
+
+    Raises:
+        UserError: a view reads something that is not published.
     """
     rows: dict[str, int] = {}
-    connection.execute(f"attach {literal(str(path))} as {_CATALOG} (read_write, storage_version '{STORAGE_VERSION}')")
+    attach = f"attach {literal(str(path))} as {_CATALOG} (read_write, storage_version '{STORAGE_VERSION}')"
+    connection.execute(attach)
     try:
         for schema in sorted({t.schema for t in tables}):
             connection.execute(f"create schema {_CATALOG}.{identifier(schema)}")
         for table in tables:
-            rows[table.name] = _copy(connection, table)
+            if table.view_sql is None:
+                rows[table.name] = _copy(connection, table)
     finally:
         connection.execute(f"detach {_CATALOG}")
+    views = {table: _comments(connection, table) for table in tables if table.view_sql is not None}
+    if views:
+        # In a database of their own, as a reader has it: a view of anything else cannot be made.
+        with duckdb.connect() as built:
+            built.execute(attach)
+            built.execute(f"use {_CATALOG}")
+            for view, comments in views.items():
+                _create_view(built, view, comments)
     return rows
 
 
@@ -168,35 +196,75 @@ def _published(table: PublishedTable, name: str, data_type: str) -> str:
     return column
 
 
+@dataclass(frozen=True)
+class _Comments:
+    """What is said of a table and of each of its columns; one of which nothing is said is not named."""
+
+    table: str
+    columns: dict[str, str]
+
+
+def _comments(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> _Comments:
+    """What the working database says of a table or view, else what is written beside the code."""
+    named = {"schema": table.schema, "table": table.table}
+    described = connection.execute(
+        "select comment from duckdb_tables() where database_name = current_database() and schema_name = $schema "
+        "and table_name = $table union all select comment from duckdb_views() "
+        "where database_name = current_database() and schema_name = $schema and view_name = $table",
+        named,
+    ).fetchone()
+    written = column_comments().get(table.name, {})
+    columns = connection.execute(
+        "select column_name, comment from duckdb_columns() "
+        "where database_name = current_database() and schema_name = $schema and table_name = $table",
+        named,
+    ).fetchall()
+    said = {name: comment or written.get(name) for name, comment in columns}
+    return _Comments(
+        table=described[0] if described and described[0] else table.description,
+        columns={name: comment for name, comment in said.items() if comment},
+    )
+
+
+def _comment_columns(connection: duckdb.DuckDBPyConnection, target: str, comments: Mapping[str, str]) -> None:
+    for name, said in comments.items():
+        connection.execute(f"comment on column {target}.{identifier(name)} is {literal(said)}")
+
+
+def _create_view(built: duckdb.DuckDBPyConnection, view: PublishedTable, comments: _Comments) -> None:
+    """Make a view in the file; clients find its tables by schema and name, so the file may bear any name."""
+    target = f"{identifier(view.schema)}.{identifier(view.table)}"
+    try:
+        built.execute(str(view.view_sql))
+    except (duckdb.BinderException, duckdb.CatalogException) as error:
+        raise UserError(
+            f"The view {view.name} cannot be published: {str(error).splitlines()[0]}. A published view may read "
+            "tables of schema marts only; let it, or make the model a table."
+        ) from error
+    if comments.table:
+        built.execute(f"comment on view {target} is {literal(comments.table)}")
+    _comment_columns(built, target, comments.columns)
+
+
 def _copy(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> int:
     """Copy one table with its comments; returns its rows."""
     source = f"{identifier(table.schema)}.{identifier(table.table)}"
     target = f"{_CATALOG}.{source}"
     columns = connection.execute(
-        "select column_name, data_type, comment from duckdb_columns() "
+        "select column_name, data_type from duckdb_columns() "
         "where database_name = current_database() and schema_name = ? and table_name = ? order by column_index",
         [table.schema, table.table],
     ).fetchall()
-    kept = [(name, data_type, comment) for name, data_type, comment in columns if name not in table.without]
-    names = [name for name, _, _ in kept]
+    kept = [(name, data_type) for name, data_type in columns if name not in table.without]
+    names = [name for name, _ in kept]
     order = [name for name in _ORDER if name in names]
-    order += [name for name, data_type, _ in kept if data_type == "TIMESTAMP"][:1]
+    order += [name for name, data_type in kept if data_type == "TIMESTAMP"][:1]
     order_by = f" order by {', '.join(f'{identifier(n)} nulls last' for n in order)}" if order else ""
-    selected = ", ".join(_published(table, name, data_type) for name, data_type, _ in kept)
+    selected = ", ".join(_published(table, name, data_type) for name, data_type in kept)
     connection.execute(f"create table {target} as select {selected} from {source}{order_by}")
-    described = connection.execute(
-        "select comment from duckdb_tables() where database_name = current_database() and schema_name = $schema "
-        "and table_name = $table union all select comment from duckdb_views() "
-        "where database_name = current_database() and schema_name = $schema and view_name = $table",
-        {"schema": table.schema, "table": table.table},
-    ).fetchone()
-    comment = described[0] if described and described[0] else table.description
-    if comment:
-        connection.execute(f"comment on table {target} is {literal(comment)}")
-    written = column_comments().get(table.name, {})
-    for name, _, column_comment in kept:
-        said = column_comment or written.get(name)
-        if said:
-            connection.execute(f"comment on column {target}.{identifier(name)} is {literal(said)}")
+    comments = _comments(connection, table)
+    if comments.table:
+        connection.execute(f"comment on table {target} is {literal(comments.table)}")
+    _comment_columns(connection, target, {name: said for name, said in comments.columns.items() if name in names})
     counted = connection.execute(f"select count(*) from {source}").fetchone()
     return int(counted[0]) if counted else 0
