@@ -53,6 +53,12 @@ def run_suite(
             )
         ]
         tables = {f"{schema}.{table}" for schema, table, _, _ in columns}
+        views = {
+            (str(r[0]), str(r[1]))
+            for r in anchor.exec_driver_sql(
+                "select schema_name, view_name from duckdb_views() where database_name = current_database()"
+            )
+        }
         by_table: dict[str, list[Expectation]] = {}
         for expectation in suite.expectations:
             if expectation.table in tables:
@@ -63,7 +69,7 @@ def run_suite(
             source = _data_source(url, arguments)
             for table, expectations in by_table.items():
                 started = time.perf_counter()
-                found = _validate(source, table, suite, expectations, columns, as_of)
+                found = _validate(source, table, suite, expectations, columns, views, as_of)
                 share = (time.perf_counter() - started) / len(expectations)
                 results.update({r.check: _with_seconds(r, share) for r in found})
     engine.dispose()
@@ -85,6 +91,7 @@ def _validate(
     suite: Suite,
     expectations: Sequence[Expectation],
     columns: Sequence[tuple[str, str, str, str]],
+    views: set[tuple[str, str]],
     as_of: date | None,
 ) -> list[CheckResult]:
     """Validate the expectations of one table in one pass of Great Expectations."""
@@ -95,7 +102,7 @@ def _validate(
     found: list[CheckResult] = []
     built: dict[str, tuple[Expectation, Any]] = {}
     for expectation in expectations:
-        native = _native(expectation, columns, as_of)
+        native = _native(expectation, columns, views, as_of)
         if native is None:
             found.append(_result(suite, expectation, 0, "no column to scan"))
         else:
@@ -119,7 +126,12 @@ def _validate(
     return found
 
 
-def _native(expectation: Expectation, columns: Sequence[tuple[str, str, str, str]], as_of: date | None) -> Any | None:
+def _native(
+    expectation: Expectation,
+    columns: Sequence[tuple[str, str, str, str]],
+    views: set[tuple[str, str]],
+    as_of: date | None,
+) -> Any | None:
     """Build the Great Expectations object, or None where a scan has nothing to look at."""
     import great_expectations.expectations as gxe
 
@@ -137,7 +149,9 @@ def _native(expectation: Expectation, columns: Sequence[tuple[str, str, str, str
         if expectation.arguments["columns"] == "declared":
             sql = declared_sql(within, personal_columns())
         else:
-            sql = scan_sql(within, expectation.arguments["columns"])
+            # A view holds nothing of its own, and in its sentences a number of an order would pass for a phone.
+            stored = [c for c in within if (c[0], c[1]) not in views]
+            sql = scan_sql(stored, expectation.arguments["columns"])
         if sql is None:
             return None
         return RowsThatBreakTheRule(unexpected_rows_query=_summary_sql(sql), **common)

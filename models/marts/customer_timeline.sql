@@ -81,7 +81,7 @@ tiers as (
     union all
     select
         customer_id,
-        'lifecycle' as scheme,
+        'lifecycle_stage' as scheme,
         previous_stage as previous_tier,
         stage as tier,
         since
@@ -146,7 +146,7 @@ moments as (
     select
         customer_id,
         sent_at as happened_at,
-        'contact' as kind,
+        'outreach' as kind,
         channel,
         'outreach' || coalesce(' ' || campaign_id, '') || coalesce(' ' || arm, '') || became as what,
         null as amount,

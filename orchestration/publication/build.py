@@ -1,7 +1,7 @@
 """The content of a published version: which tables and views go out, in which order of rows, with which comments.
 
-What belongs here: copying tables from the working database into a fresh file, and making its views over them. What does not: checking the
-file, and switching readers to it.
+What belongs here: copying tables from the working database into a fresh file, and making its views over them.
+What does not: checking the file, and switching readers to it.
 
 Tables are created by select, never by copying a database: the file is compact, and what is not named here cannot slip
 into it. The golden records, person records and all of `clean` hold unmasked personal data and are not named. A view of

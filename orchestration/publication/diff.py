@@ -155,10 +155,11 @@ def _side_by_side(before: Path, after: Path | None = None) -> Iterator[duckdb.Du
 
 
 def _columns(con: duckdb.DuckDBPyConnection, side: str) -> dict[str, dict[str, str]]:
-    """Columns with their types by table (`schema.table`)."""
+    """Columns with their types by table (`schema.table`); views say nothing that their tables do not."""
     found: dict[str, dict[str, str]] = {}
     for schema, table, column, data_type in con.execute(
         "select schema_name, table_name, column_name, data_type from duckdb_columns() "
+        "semi join duckdb_tables() using (database_name, schema_name, table_name) "
         "where database_name = ? and not internal order by 1, 2, column_index",
         [side],
     ).fetchall():

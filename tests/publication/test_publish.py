@@ -65,6 +65,29 @@ def test_descriptions_of_tables_and_columns_travel_with_the_file(publish_now):
     ]
 
 
+VIEW = "create view marts.best as select customer_id as id, 'order 13812345678' as what from marts.customer_360"
+
+
+def test_a_view_of_the_marts_goes_out_as_a_view_with_its_comments(publish_now, change):
+    change(f"{VIEW}; comment on view marts.best is 'Best.'; comment on column marts.best.id is 'Key.'")
+    version = publish_now()
+    assert read(version.file, "select view_name, comment from duckdb_views() where not internal") == [("best", "Best.")]
+    assert read(version.file, "select comment from duckdb_columns() where column_name = 'id'") == [("Key.",)]
+    assert read(version.file, "select id from marts.best order by id") == [("c1",), ("c2",)]
+    assert "marts.best" not in version.manifest.rows
+    with duckdb.connect() as con:
+        con.execute(f"attach '{version.file}' as another_name (read_only)")
+        assert con.execute("select count(*) from another_name.marts.best").fetchone() == (2,)
+
+
+@pytest.mark.parametrize("hidden", ["identity.records", "warehouse.marts.customer_360"])
+def test_a_view_of_what_is_not_published_is_refused_by_name(settings, publish_now, change, hidden):
+    change(f"create view marts.best as select * from {hidden}")
+    with pytest.raises(UserError, match=r"The view marts\.best cannot be published"):
+        publish_now()
+    assert current_version(settings) is None
+
+
 def test_a_failed_blocking_check_leaves_current_untouched(settings, publish_now, gates):
     first = publish_now()
     gates(settings, failed="every_delivery_balances", minute=1)
