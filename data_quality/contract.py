@@ -5,7 +5,7 @@ What belongs here: the shape of a contract file and its checks. What does not: r
 """
 
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -144,6 +144,7 @@ class Contract(BaseModel):
         return None
 
 
+@lru_cache(maxsize=20_000)
 def normalise_header(header: str) -> str:
     """Fold a header for matching: full-width forms, case, blanks, underscores, hyphens, byte-order mark."""
     folded = unicodedata.normalize("NFKC", header).casefold()

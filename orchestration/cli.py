@@ -22,6 +22,7 @@ from rich.table import Table
 
 from orchestration import (
     alerts_cli,
+    contract_cli,
     dashboard_cli,
     dictionary_cli,
     doubtful_cli,
@@ -46,6 +47,7 @@ app = typer.Typer(
 )
 alerts_cli.register(app)
 identity_cli.register(app)
+contract_cli.register(app)
 policy_cli.register(app)
 export_cli.register(app)
 dashboard_cli.register(app)

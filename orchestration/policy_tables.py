@@ -45,6 +45,8 @@ POLICIES = {
 BESIDE_LINEAGE = {
     "alerts": "Which cause of alarm is told on which channel, and from which size on. "
     "One row per cause, channel and first day of validity.",
+    "header_mapping": "From which likeness on `c360 contract suggest` takes a header for a column. "
+    "One row per setting and first day of validity.",
     "export_roles": "Who may export, and who of them sees contact data. One row per role and first day of validity.",
     "retention": "How many days of deliveries raw keeps. One row per setting and first day of validity.",
     "freshness": "How old the tables of a stage may be. One row per group of assets and first day of validity.",

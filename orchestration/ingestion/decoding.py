@@ -91,6 +91,24 @@ def unpack(path: Path, target: Path, limits: ReadingLimits) -> None:
             out.write(block)
 
 
+def unpack_beginning(path: Path, target: Path, compressed: bool, size: int) -> None:
+    """Copy whole lines from the beginning of a text file, unpacked, about `size` bytes of them.
+
+    Raises:
+        UnreadableFileError: `wrong_format` or `unreadable` for what is no gzip archive or a damaged one.
+    """
+    try:
+        with gzip.open(path, "rb") if compressed else path.open("rb") as stream:
+            head = stream.read(size)
+            whole = len(head) < size
+    except EOFError as error:
+        raise UnreadableFileError("truncated_archive", "The gzip archive ends too early. Deliver it again.") from error
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise UnreadableFileError("unreadable", f"The gzip archive is damaged ({error}). Deliver it again.") from error
+    end = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
+    target.write_bytes(head if whole or not end else head[:end])
+
+
 def detect_encoding(path: Path, limits: ReadingLimits) -> Encoding:
     """Tell the encoding of a text file from its mark, else from the lines that are not plain ASCII.
 

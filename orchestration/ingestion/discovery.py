@@ -21,7 +21,7 @@ from orchestration.settings import SOURCES, Settings
 
 FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "xlsx"]
 
-_FORMATS: dict[str, FileFormat] = {
+FORMATS: dict[str, FileFormat] = {
     ".csv": "csv",
     ".csv.gz": "csv",
     ".tsv": "tsv",
@@ -227,7 +227,7 @@ class _Walk:
         if found_format is None:
             return FileProblem(
                 "unsupported_format",
-                f"The ending of the file name is none of {', '.join(_FORMATS)}. Export it in one of these formats.",
+                f"The ending of the file name is none of {', '.join(FORMATS)}. Export it in one of these formats.",
             )
         return None
 
@@ -264,9 +264,9 @@ def parse_delivery_date(folder: str) -> date | None:
 def format_of(name: str) -> tuple[FileFormat | None, bool]:
     """Tell the format from a file name, and whether it is gzipped; ignoring case."""
     folded = name.strip().casefold()
-    for ending in sorted(_FORMATS, key=len, reverse=True):
+    for ending in sorted(FORMATS, key=len, reverse=True):
         if folded.endswith(ending):
-            return _FORMATS[ending], ending.endswith(".gz")
+            return FORMATS[ending], ending.endswith(".gz")
     return None, False
 
 

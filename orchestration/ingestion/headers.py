@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from data_quality.contract import Contract, normalise_header
 from orchestration.ingestion.problems import FileProblem
 
-_LOOKS_LIKE_A_VALUE = re.compile(r"\d{4}|@")
+LOOKS_LIKE_A_VALUE = re.compile(r"\d{4}|@")
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class HeaderReader:
         keys = [column for column in self.contract.key if column in mapping.missing]
         if keys:
             # What looks like a row of data stays out of the message: its values may be personal.
-            if len(mapping.positions) < min(2, len(header)) or any(map(_LOOKS_LIKE_A_VALUE.search, header)):
+            if len(mapping.positions) < min(2, len(header)) or any(map(LOOKS_LIKE_A_VALUE.search, header)):
                 return FileProblem(
                     "missing_key_column",
                     f"The file has no header that names columns of {self.contract.table}. Needed: "

@@ -52,7 +52,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Job:
-    """One file to read: the connection, what it is, its contract, its limits, scratch folder and target."""
+    """One file to read: the connection, the file, its contract and limits, scratch, target, reader of headers."""
 
     con: duckdb.DuckDBPyConnection
     file: LandingFile
@@ -60,6 +60,12 @@ class Job:
     limits: ReadingLimits
     scratch: Path
     out: Path
+    headers: HeaderReader | None = None
+
+    @property
+    def header_reader(self) -> HeaderReader:
+        """Who says what the headers mean: the contract, unless the job brings its own."""
+        return self.headers or HeaderReader(self.contract)
 
     def raw_columns(self, values: dict[str, str], extra: str, error: str, raw: str, line: str) -> str:
         """The select list of raw: SQL for the columns found, NULL for the others."""
@@ -294,7 +300,7 @@ def _first_block(blocks: Iterator[LineBlock]) -> LineBlock:
 def _read_delimited(job: Job) -> Reading:
     source = _text_source(job)
     encoding = detect_encoding(source, job.limits)
-    reader = HeaderReader(job.contract)
+    reader = job.header_reader
     blocks = read_lines(source, encoding, job.limits)
     block = _first_block(blocks)
     header = _find_text_header(block, reader, job)
@@ -403,7 +409,7 @@ def _read_json_lines(job: Job) -> Reading:
             f"select distinct unnest(case when ok then json_keys(j) end) as key from {lines} order by key"
         ).fetchall()
     ]
-    reader = HeaderReader(job.contract)
+    reader = job.header_reader
     mapping = reader.map(keys, rows_choose=True)
     # Spellings such as "Phone" and "phone" are told apart by JSON; rows choose, so they are no duplicates.
     mapping = HeaderMapping(mapping.positions, mapping.extras, mapping.unnamed, mapping.mapped, mapping.missing, [])
@@ -460,7 +466,7 @@ def _read_parquet(job: Job) -> Reading:
         )
     if len(names) != len(described):
         names = [row[0] for row in described]
-    reader = HeaderReader(job.contract)
+    reader = job.header_reader
     mapping = reader.map(names)
     problem = reader.problem(mapping, names)
     if problem:
@@ -549,7 +555,7 @@ def _read_sheets(job: Job) -> Reading:
     sheets = [sheet for name in workbook.sheet_names if (sheet := workbook.get_sheet_by_name(name)).height > 0]
     if not sheets:
         raise UnreadableFileError("empty_file", "The workbook holds no filled sheet. Deliver it again.")
-    reader = HeaderReader(job.contract)
+    reader = job.header_reader
     # A cover sheet may come first: the first sheet with a usable header is the one that is meant.
     headers = [_find_sheet_header(sheet, reader, job.limits) for sheet in sheets]
     mappings = [reader.map(names) for names, _ in headers]
