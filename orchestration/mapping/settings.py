@@ -6,8 +6,8 @@ What belongs here: reading `seeds/policy/header_mapping.csv`. What does not: how
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from orchestration.cleaning.policy_rows import read_number, read_rows
 from orchestration.errors import UserError
+from orchestration.policy_rows import read_number, read_policy_rows
 
 FILE_NAME = "header_mapping.csv"
 
@@ -39,7 +39,7 @@ def load_settings(policy_dir: Path) -> MappingSettings:
         UserError: the file is absent, a setting has no row, or a value is no number above 0.
     """
     path = policy_dir / FILE_NAME
-    rows = read_rows(path, ("setting", "value", "valid_from"))
+    rows = read_policy_rows(path, ("setting", "value", "valid_from"), strip=True)
     written = {row["setting"]: (number, row["value"]) for number, row in sorted(rows, key=lambda r: r[1]["valid_from"])}
     values: dict[str, float] = {}
     for field in fields(MappingSettings):
