@@ -1,6 +1,7 @@
 """The gates in Dagster: one suite, one multi-asset check; blocking where its severity is error."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -10,7 +11,7 @@ from data_quality.suite import Expectation, Suite, load_suites
 from orchestration.as_of import business_day
 from orchestration.gates import conservation
 from orchestration.gates.conservation import HopSummary
-from orchestration.gates.gate import check_stage, hop_summaries
+from orchestration.gates.gate import check_stage, hop_summaries, report_file
 from orchestration.resources import Warehouse
 
 STAGES = ("raw", "clean", "identity", "marts")
@@ -31,8 +32,10 @@ def check_specs(suite: Suite) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def check_outcome(suite: Suite, result: CheckResult, balances: Sequence[HopSummary] = ()) -> dg.AssetCheckResult:
-    """What the UI shows of one result: counts, masked keys, the reason and who is asked.
+def check_outcome(
+    suite: Suite, result: CheckResult, report: Path, balances: Sequence[HopSummary] = ()
+) -> dg.AssetCheckResult:
+    """What the UI shows of one result: counts, masked keys, the reason, who is asked, and the page of the whole run.
 
     `balances` are shown with the checks on what is conserved.
     """
@@ -43,6 +46,7 @@ def check_outcome(suite: Suite, result: CheckResult, balances: Sequence[HopSumma
         "why": result.why,
         "owner": result.owner,
         "seconds": result.seconds,
+        "quality_report": dg.MetadataValue.path(str(report)),
     }
     if result.examples:
         metadata["examples_masked"] = dg.MetadataValue.md("\n".join(f"- `{e}`" for e in result.examples))
@@ -78,7 +82,7 @@ def _gate(suite: Suite) -> dg.AssetChecksDefinition:
         counted = any(result.table == conservation.TABLE for result in results)
         balances = hop_summaries(settings) if counted else []
         for result in results:
-            yield check_outcome(suite, result, balances)
+            yield check_outcome(suite, result, report_file(settings), balances)
 
     return gate
 

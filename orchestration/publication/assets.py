@@ -12,7 +12,7 @@ from orchestration.as_of import business_day
 from orchestration.cleaning.assets import assets as cleaning
 from orchestration.fingerprint import input_fingerprint
 from orchestration.gates.checks import balances_table, check_outcome, check_specs
-from orchestration.gates.gate import hop_summaries
+from orchestration.gates.gate import hop_summaries, report_file
 from orchestration.identity.assets import assets as identity
 from orchestration.publication.publish import AUDIT, publish
 from orchestration.resources import Warehouse, tag_run
@@ -54,7 +54,7 @@ def published_version(
     outcomes: list[dg.AssetCheckResult] = []
 
     def remember(suite: Suite, results: Sequence[CheckResult]) -> None:
-        outcomes.extend(check_outcome(suite, result) for result in results)
+        outcomes.extend(check_outcome(suite, result, report_file(settings)) for result in results)
 
     try:
         version = publish(

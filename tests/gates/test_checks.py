@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
@@ -74,6 +76,29 @@ def test_the_outcome_says_who_is_asked_and_why():
 
     suite = load_suites()["raw"]
     result = CheckResult("c", "raw.files", "warn", False, 3, "3 rows", ["file=a"], "team:retail", "because", 0.1)
-    outcome = check_outcome(suite, result)
+    outcome = check_outcome(suite, result, Path("quality.html"))
     assert outcome.metadata["owner"].value == "team:retail"
     assert outcome.description == "raw.files: 3 rows. because"
+    assert outcome.metadata["quality_report"].path == "quality.html"
+
+
+@pytest.mark.usefixtures("in_small_warehouse")
+def test_the_balances_of_every_hop_stand_with_the_check_on_what_is_conserved(change):
+    change("delete from clean.pos_sales")
+
+    @dg.asset(key=["quality", "deliveries"])
+    def deliveries() -> None: ...
+
+    ended = (
+        dg.Definitions(
+            assets=[deliveries],
+            asset_checks=[c for c in checks if c.op.name == "clean_gate"],
+            resources={"warehouse": Warehouse()},
+        )
+        .resolve_implicit_global_asset_job_def()
+        .execute_in_process(raise_on_error=False)
+    )
+    shown = {e.check_name: e.metadata for e in ended.get_asset_check_evaluations()}
+    balances = shown["every_delivery_balances"]["balances"].value
+    assert "| raw_to_clean | 7 | 2 |" in balances
+    assert "balances" not in shown["every_quarantined_row_says_why"]

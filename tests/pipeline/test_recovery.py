@@ -52,6 +52,9 @@ def test_a_backup_during_a_refresh_and_a_rebuild_from_raw_give_what_was_publishe
     assert c360("restore", tmp_path / "backup", "--warehouse", elsewhere).returncode == 0
     versions = json.loads(c360("versions", "--verify", "--json", "--warehouse", elsewhere).stdout)
     assert all(version["intact"] for version in versions)
+    for version in versions:
+        (at,) = warehouse.glob(f"serving/versions/{version['version']}/c360.duckdb")
+        assert content_checksums(Path(version["file"])) == content_checksums(at)
 
     before = content_checksums(warehouse / CURRENT)
     rebuilt = c360("rebuild", "--warehouse", warehouse, timeout=3600)
