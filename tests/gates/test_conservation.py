@@ -87,12 +87,9 @@ def merge_c2_into_c1(change: Callable[[str], None], line_of_c2: str) -> None:
 
 @pytest.fixture
 def published_before(settings: Settings, change: Callable[[str], None]) -> None:
-    change(
-        "create table marts.points_ledger as select * from (values ('c1', 'purchase', 'pos|T1', 100), "
-        "('c2', 'purchase', 'ecommerce|O1', 50)) as l(customer_id, entry_type, reference, points)"
-    )
-    change("create table intermediate.int_points_booked as select * from marts.points_ledger")
-    change(f"create table marts.points_balances as {BALANCES}")
+    for table in ("intermediate.int_points_booked", "marts.points_ledger"):
+        change(f"insert into {table} values ('c2', '2026-06-29', 'purchase', 'ecommerce|O1', 50)")
+    change(f"create or replace table marts.points_balances as {BALANCES}")
     change("update marts.fct_sales set customer_id = 'c2' where source = 'ecommerce'")
     change("update marts.customer_360 set net_revenue = 50, gross_revenue = 50, orders = 1 where customer_id = 'c2'")
     change(

@@ -1,6 +1,7 @@
 -- Two customers from one member, one account, one case and one guest order: every table that gates and publication read.
 create schema if not exists raw; create schema if not exists clean; create schema if not exists identity;
 create schema if not exists marts; create schema if not exists quality; create schema if not exists staging;
+create schema if not exists intermediate;
 
 create table raw.files as
 select source, dataset, date '2026-06-29' as delivery_date, source || '/2026-06-29/' || dataset || '.csv' as file,
@@ -111,3 +112,7 @@ create table marts.fct_cases as select 'C1' as case_id, 'c1' as customer_id, tim
 create table marts.fct_surveys (survey_id varchar, customer_id varchar, topic varchar);
 create table marts.fct_outreach (contact_id varchar, customer_id varchar);
 create table marts.fct_events (event_id varchar, customer_id varchar);
+create table intermediate.int_points_booked as
+select 'c1' as customer_id, date '2026-06-28' as booked_on, 'purchase' as entry_type, 'pos|T1' as reference, 100 as points;
+create table marts.points_ledger as select * from intermediate.int_points_booked;
+create table marts.points_balances as select customer_id, points as balance from marts.points_ledger;
