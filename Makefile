@@ -5,6 +5,7 @@ SHELL := /bin/bash
 VENV := .venv
 C360 := $(VENV)/bin/c360
 STAMP := $(VENV)/.installed
+EXPLORE_STAMP := $(VENV)/.explore-installed
 DEMO ?= data/demo
 DEMO_PEOPLE ?= 20000
 DEMO_LINES ?= 200000
@@ -13,7 +14,7 @@ LINT_WAREHOUSE ?= .lint/warehouse
 # uv when it is on the path, else one of our own, made from pip below.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 
-.PHONY: help install demo bench-identity bench-value bench-refresh bench-gates policy-docs test test-slow fuzz fuzz-coverage lint types models docs dev clean test-browser
+.PHONY: help install demo bench-identity bench-value bench-refresh bench-gates policy-docs test test-slow fuzz fuzz-coverage lint types models docs dev clean test-browser explore
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -25,6 +26,10 @@ help: ## this list
 $(STAMP): pyproject.toml uv.lock | $(if $(findstring .uv,$(UV)),.uv/bin/uv)
 	@# Compiled once here: where Python may not write its caches, every command would compile all it imports.
 	$(UV) sync --frozen --quiet --compile-bytecode
+	@touch $@
+
+$(EXPLORE_STAMP): $(STAMP)
+	$(UV) sync --frozen --quiet --compile-bytecode --extra explore
 	@touch $@
 
 install: $(STAMP) ## make the environment in .venv from the lock file
@@ -43,8 +48,8 @@ test-slow: install ## real and large input, killed runs, readers during publicat
 fuzz: install ## new random cases against the readers and parsers, some minutes; docs/reliability.md says how many
 	$(VENV)/bin/python -m pytest tests/hostile --hypothesis-profile=explore --hypothesis-show-statistics
 
-test-browser: install ## the dashboard in a headless Chromium
-	$(VENV)/bin/python -m pytest -m slow tests/dashboard
+test-browser: $(EXPLORE_STAMP) ## dashboard and explorer in a headless Chromium (Debian: apt-get install chromium)
+	$(VENV)/bin/python -m pytest -m slow tests/dashboard tests/explorer
 
 RUNS ?= 100000
 fuzz-coverage: install ## the parsers under atheris, RUNS=n inputs (needs the package index)
@@ -80,6 +85,9 @@ bench-value: install ## customer value against its published figures and PyMC-Ma
 
 docs: install ## dbt's documentation site, into <warehouse>/dbt
 	$(C360) dbt docs generate
+
+explore: $(EXPLORE_STAMP) ## look customers and audiences up on http://127.0.0.1:8501 (ROLE=name)
+	$(C360) explore $(if $(ROLE),--role $(ROLE))
 
 dev: install ## the Dagster UI on http://127.0.0.1:3000
 	$(C360) dev

@@ -26,6 +26,7 @@ from orchestration import (
     dashboard_cli,
     dictionary_cli,
     doubtful_cli,
+    explore_cli,
     export_cli,
     identity_cli,
     policy_cli,
@@ -51,6 +52,7 @@ contract_cli.register(app)
 policy_cli.register(app)
 export_cli.register(app)
 dashboard_cli.register(app)
+explore_cli.register(app)
 dictionary_cli.register(app)
 versions_cli.register(app)
 quarantine_cli.register(app)

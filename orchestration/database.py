@@ -83,6 +83,13 @@ def connect_file(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
+def records(connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, object]) -> list[dict[str, object]]:
+    """The rows of a query, each by the names of its columns."""
+    result = connection.execute(sql, parameters)
+    names = [column[0] for column in result.description or []]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
 def _explain(error: duckdb.IOException, settings: Settings) -> UserError:
     """Turn DuckDB's open error into one that says what to do."""
     if "lock" in str(error).lower():

@@ -8,7 +8,17 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ORCHESTRATION = ROOT / "orchestration"
-STAGES = ["ingestion", "cleaning", "identity", "valuation", "warehouse", "gates", "publication", "dashboard"]
+STAGES = [
+    "ingestion",
+    "cleaning",
+    "identity",
+    "valuation",
+    "warehouse",
+    "gates",
+    "publication",
+    "dashboard",
+    "explorer",
+]
 SHARED = {
     "settings",
     "errors",

@@ -546,7 +546,7 @@ def quarantine(_codes: Codes) -> Chart:
     """The most frequent reasons of quarantine."""
     return (
         base()
-        .transform_calculate(name="datum.dataset + ' · ' + datum.reason")
+        .transform_calculate(name="datum.reason + ' · ' + datum.dataset")
         .mark_bar(cornerRadiusEnd=3, color=RED)
         .encode(
             x=alt.X("bad_rows:Q", title="@axis.rows"),

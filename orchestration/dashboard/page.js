@@ -268,7 +268,7 @@
   function spark(rows, now) {
     const points = rows.slice().sort((a, b) => (a.day < b.day ? -1 : 1)).filter((row) => row.value !== null);
     const svg = shape("svg", { class: "spark", viewBox: "0 0 200 40", preserveAspectRatio: "none", role: "img", "aria-label": now.kpi_label });
-    if (points.length < 2) return svg;
+    if (points.length < 2) return make("p", { class: "spark first" }, say("kpi.no_history"));
     const values = points.map((row) => row.value).concat(now.target === null ? [] : [now.target]);
     const low = Math.min(...values), high = Math.max(...values), reach = high - low || 1;
     const y = (value) => (37 - ((value - low) / reach) * 34).toFixed(1);

@@ -61,7 +61,7 @@ def words_for(words: Words, datasets: Mapping[str, Dataset]) -> tuple[Words, dic
     every = dict(words)
     for domain, codes in found.items():
         for code in codes:
-            english, chinese = words.get(f"{domain}.{code}") or [_spaced(code), ""]
+            english, chinese = words.get(f"{domain}.{code}") or [spaced(code), ""]
             every[f"{domain}.{code}"] = [english, named.get((domain, code), chinese) or english]
 
     def place(domain: str, code: str) -> tuple[bool, int, int, str]:
@@ -71,7 +71,7 @@ def words_for(words: Words, datasets: Mapping[str, Dataset]) -> tuple[Words, dic
     return every, {domain: sorted(codes, key=partial(place, domain)) for domain, codes in found.items()}
 
 
-def _spaced(code: str) -> str:
-    """`new_customer_care` as a person reads it."""
+def spaced(code: str) -> str:
+    """A code without a word, `new_customer_care`, as a person reads it."""
     text = code.replace("_", " ").strip()
     return text[:1].upper() + text[1:]

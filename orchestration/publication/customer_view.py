@@ -71,7 +71,7 @@ visits as (
 ),
 moments as (
     select
-        happened_at, channel, if(net < 0, 'return', 'purchase') as kind,
+        happened_at, channel, case when net > 0 then 'purchase' when net < 0 then 'return' else 'no_sale' end as kind,
         map {'order': order_id, 'lines': cast(lines as varchar), 'net': cast(cast(net as decimal(18, 2)) as varchar)}
             as details
     from purchases
@@ -198,31 +198,25 @@ def find_published(published: duckdb.DuckDBPyConnection, text: str, limit: int =
 
 def view_customer(published: duckdb.DuckDBPyConnection, customer_id: str, events: int) -> PublishedCustomer | None:
     """Read one customer from a published file; None where it holds no such customer."""
-    rows = _rows(published, "select * from marts.customer_360 where customer_id = $id", {"id": customer_id})
+    rows = database.records(published, "select * from marts.customer_360 where customer_id = $id", {"id": customer_id})
     if not rows:
         return None
     one: Row = {"id": customer_id}
 
     def of_activation(table: str, sql: str) -> list[Row]:
-        return _rows(published, sql, one) if database.table_exists(published, "marts", table) else []
+        return database.records(published, sql, one) if database.table_exists(published, "marts", table) else []
 
     return PublishedCustomer(
         customer_id=customer_id,
         profile=_by_section(rows[0]),
-        segments=_rows(published, _SEGMENTS, one),
-        tags=_rows(published, _TAGS, one),
+        segments=database.records(published, _SEGMENTS, one),
+        tags=database.records(published, _TAGS, one),
         audiences=of_activation("audience_members", _AUDIENCES),
         contacts=of_activation("contact_plan", _CONTACTS),
-        records=_rows(published, _RECORDS, one),
-        history=_rows(published, _HISTORY, one),
-        timeline=_rows(published, _TIMELINE, {**one, "limit": events}),
+        records=database.records(published, _RECORDS, one),
+        history=database.records(published, _HISTORY, one),
+        timeline=database.records(published, _TIMELINE, {**one, "limit": events}),
     )
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Row) -> list[Row]:
-    result = connection.execute(sql, parameters)
-    names = [column[0] for column in result.description or []]
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def _by_section(profile: Row) -> dict[str, Row]:
