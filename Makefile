@@ -14,7 +14,7 @@ LINT_WAREHOUSE ?= .lint/warehouse
 # uv when it is on the path, else one of our own, made from pip below.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 
-.PHONY: help install demo bench-identity bench-value bench-refresh bench-gates policy-docs test test-slow fuzz fuzz-coverage lint types models docs dev clean test-browser explore
+.PHONY: help install demo bench-identity bench-value bench-refresh bench-gates policy-docs test test-slow fuzz fuzz-coverage lint types models docs dev clean test-browser explore test-mirror test-clients
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ fuzz: install ## new random cases against the readers and parsers, some minutes;
 
 test-browser: $(EXPLORE_STAMP) ## dashboard and explorer in a headless Chromium (Debian: apt-get install chromium)
 	$(VENV)/bin/python -m pytest -m slow tests/dashboard tests/explorer
+
+test-mirror: install ## `c360 mirror` on a PostgreSQL server of its own (needs initdb and pg_ctl)
+	$(VENV)/bin/python -m pytest -m "server or not slow" tests/mirror
 
 RUNS ?= 100000
 fuzz-coverage: install ## the parsers under atheris, RUNS=n inputs (needs the package index)

@@ -29,6 +29,7 @@ from orchestration import (
     explore_cli,
     export_cli,
     identity_cli,
+    mirror_cli,
     policy_cli,
     quarantine_cli,
     recovery_cli,
@@ -53,6 +54,7 @@ policy_cli.register(app)
 export_cli.register(app)
 dashboard_cli.register(app)
 explore_cli.register(app)
+mirror_cli.register(app)
 dictionary_cli.register(app)
 versions_cli.register(app)
 quarantine_cli.register(app)

@@ -59,6 +59,10 @@ class Settings(BaseSettings):
     alert_mail_to: str | None = Field(default=None, description="Receivers of alert mails, separated by commas.")
     alert_timeout_seconds: float = Field(default=5, gt=0, le=60, description="How long a channel may take to answer.")
 
+    mirror_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL server of `c360 mirror`: postgresql://user@host:port/database."
+    )
+
     @field_validator("landing", "warehouse")
     @classmethod
     def _absolute(cls, path: Path) -> Path:

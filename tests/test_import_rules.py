@@ -16,6 +16,7 @@ STAGES = [
     "warehouse",
     "gates",
     "publication",
+    "mirror",
     "dashboard",
     "explorer",
 ]

@@ -1,0 +1,1 @@
+"""The published version in a PostgreSQL server, for tools that want one."""
