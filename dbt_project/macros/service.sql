@@ -13,3 +13,23 @@
 {% macro is_answer_after(answered_at, settled_at) -%}
     ({{ answered_at }} >= {{ settled_at }} or {{ answered_at }} = cast(cast({{ settled_at }} as date) as timestamp))
 {%- endmacro %}
+
+{#- The clock of a measure as the rules of its day count it: `minutes` in calendar or in working time. -#}
+{% macro ruled_clock(measure, minutes) -%}
+    case when rules.{{ measure }}_is_working then cases.{{ minutes }}_working else cases.{{ minutes }} end
+{%- endmacro %}
+
+{#- Answers of customers that name no case: to a survey, or to an outreach. One row per answer. -#}
+{% macro answers_without_case() -%}
+    select
+        customer_id,
+        responded_at
+    from surveys
+    where case_id is null and customer_id is not null
+    union all
+    select
+        customer_id,
+        responded_at
+    from {{ ref('int_outreach_resolved') }}
+    where responded_at is not null and customer_id is not null
+{%- endmacro %}

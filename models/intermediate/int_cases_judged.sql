@@ -55,30 +55,16 @@ ruled as (
         coalesce(cases.resolved_at, cases.first_response_at, cases.opened_at) as settled_at,
         -- Only who turns to us makes a contact; a case without a direction is one.
         cases.customer_id is not null and coalesce(cases.direction, 'inbound') = 'inbound' as is_contact,
-        {% for measure, clock in [
-            ('first_response', 'first_response_minutes'),
-            ('handling', 'handling_minutes'),
-            ('complaint_resolution', 'resolution_minutes'),
-        ] -%}
-        case when rules.{{ measure }}_is_working then cases.{{ clock }}_working else cases.{{ clock }} end
-            as {{ measure }}_clock,
-        {% endfor -%}
-        {% for measure in ['first_response', 'complaint_resolution', 'objection_response', 'complex_solution'] -%}
-        case when rules.{{ measure }}_is_working then cases.age_minutes_working else cases.age_minutes end
-            as {{ measure }}_age,
-        {% endfor -%}
-        case
-            when rules.objection_response_is_working then cases.first_response_minutes_working
-            else cases.first_response_minutes
-        end as objection_response_clock,
-        case
-            when rules.objection_response_is_working then cases.resolution_minutes_working
-            else cases.resolution_minutes
-        end as objection_solution_clock,
-        case
-            when rules.complex_solution_is_working then cases.resolution_minutes_working
-            else cases.resolution_minutes
-        end as complex_solution_clock
+        {{ ruled_clock('first_response', 'first_response_minutes') }} as first_response_clock,
+        {{ ruled_clock('handling', 'handling_minutes') }} as handling_clock,
+        {{ ruled_clock('complaint_resolution', 'resolution_minutes') }} as complaint_resolution_clock,
+        {{ ruled_clock('objection_response', 'first_response_minutes') }} as objection_response_clock,
+        {{ ruled_clock('objection_response', 'resolution_minutes') }} as objection_solution_clock,
+        {{ ruled_clock('complex_solution', 'resolution_minutes') }} as complex_solution_clock,
+        {{ ruled_clock('first_response', 'age_minutes') }} as first_response_age,
+        {{ ruled_clock('complaint_resolution', 'age_minutes') }} as complaint_resolution_age,
+        {{ ruled_clock('objection_response', 'age_minutes') }} as objection_response_age,
+        {{ ruled_clock('complex_solution', 'age_minutes') }} as complex_solution_age
     from cases
     cross join told
     inner join rules
@@ -157,17 +143,7 @@ named_answers as (
 ),
 
 other_answers as (
-    select
-        customer_id,
-        responded_at
-    from surveys
-    where case_id is null and customer_id is not null
-    union all
-    select
-        customer_id,
-        responded_at
-    from {{ ref('int_outreach_resolved') }}
-    where responded_at is not null and customer_id is not null
+    {{ answers_without_case() }}
 ),
 
 later_answers as (

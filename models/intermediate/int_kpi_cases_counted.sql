@@ -63,28 +63,12 @@ cases as (
         rules.complex_solution_is_working,
         cast(cases.opened_at as date) as opened_on,
         coalesce(cases.resolved_at, cases.first_response_at, cases.opened_at) as settled_at,
-        case
-            when rules.first_response_is_working then cases.first_response_minutes_working
-            else cases.first_response_minutes
-        end as first_response_clock,
-        case when rules.handling_is_working then cases.handling_minutes_working else cases.handling_minutes end
-            as handling_clock,
-        case
-            when rules.complaint_resolution_is_working then cases.resolution_minutes_working
-            else cases.resolution_minutes
-        end as resolution_clock,
-        case
-            when rules.objection_response_is_working then cases.first_response_minutes_working
-            else cases.first_response_minutes
-        end as objection_clock,
-        case
-            when rules.objection_response_is_working then cases.resolution_minutes_working
-            else cases.resolution_minutes
-        end as objection_solution_clock,
-        case
-            when rules.complex_solution_is_working then cases.resolution_minutes_working
-            else cases.resolution_minutes
-        end as complex_clock
+        {{ ruled_clock('first_response', 'first_response_minutes') }} as first_response_clock,
+        {{ ruled_clock('handling', 'handling_minutes') }} as handling_clock,
+        {{ ruled_clock('complaint_resolution', 'resolution_minutes') }} as resolution_clock,
+        {{ ruled_clock('objection_response', 'first_response_minutes') }} as objection_clock,
+        {{ ruled_clock('objection_response', 'resolution_minutes') }} as objection_solution_clock,
+        {{ ruled_clock('complex_solution', 'resolution_minutes') }} as complex_clock
     from {{ ref('int_cases_resolved') }} as cases
     inner join {{ ref('int_service_rules') }} as rules
         on
@@ -123,25 +107,12 @@ named_answers as (
         min(surveys.responded_at) as answered_at
     from cases
     inner join surveys on cases.case_id = surveys.case_id
-    -- An answer that carries a date alone stands at midnight and counts for the whole day.
-    where
-        surveys.responded_at >= cases.settled_at
-        or surveys.responded_at = cast(cast(cases.settled_at as date) as timestamp)
+    where {{ is_answer_after('surveys.responded_at', 'cases.settled_at') }}
     group by cases.case_id
 ),
 
 unnamed as (
-    select
-        customer_id,
-        responded_at
-    from surveys
-    where case_id is null and customer_id is not null
-    union all
-    select
-        customer_id,
-        responded_at
-    from {{ ref('int_outreach_resolved') }}
-    where responded_at is not null and customer_id is not null
+    {{ answers_without_case() }}
 ),
 
 unnamed_answers as (
@@ -151,7 +122,7 @@ unnamed_answers as (
     from cases
     inner join unnamed on cases.customer_id = unnamed.customer_id
     where
-        unnamed.responded_at >= cases.settled_at
+        {{ is_answer_after('unnamed.responded_at', 'cases.settled_at') }}
         and {{ days_between('cast(cases.settled_at as date)', 'cast(unnamed.responded_at as date)') }}
         <= cases.closed_loop_days
     group by cases.case_id
