@@ -1,19 +1,23 @@
 """`c360 alerts`, and what a refresh tells at its end."""
 
 import logging
-import os
-from pathlib import Path
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from orchestration.cli_options import (
+    JsonOption,
+    WarehouseOption,
+    out,
+    say,
+    say_aside,
+    say_json,
+    settings_for,
+    table,
+)
 from orchestration.errors import UserError
 from orchestration.settings import Settings
-
-out = Console()
-err = Console(stderr=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +30,7 @@ class _ToTerminal(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the message."""
-        err.print(record.getMessage(), highlight=False, markup=False, soft_wrap=True)
+        say_aside(record.getMessage())
 
 
 def tell(settings: Settings, failed_steps: list[str] | None = None) -> None:
@@ -43,26 +47,30 @@ def tell(settings: Settings, failed_steps: list[str] | None = None) -> None:
     except Exception as error:
         # The run has ended, well or not, and its exit status says how; a fault in telling of it must not change that.
         said = str(error).splitlines()[0] if isinstance(error, UserError) else type(error).__name__
-        err.print(f"Not every alert was sent: {said}", highlight=False, markup=False, soft_wrap=True)
+        say_aside(f"Not every alert was sent: {said}")
     finally:
         LOGGER.removeHandler(handler)
 
 
 def alerts(
-    warehouse: Annotated[
-        Path | None, typer.Option(help="Warehouse folder [C360_WAREHOUSE].", show_default=False)
-    ] = None,
     send: Annotated[bool, typer.Option("--send", help="Look now and tell what is new or over.")] = False,
+    warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """What is wrong and was told: failed gates and runs, late deliveries, red KPIs, changed customer ids."""
-    if warehouse is not None:
-        os.environ["C360_WAREHOUSE"] = str(warehouse.resolve())
-    settings = Settings()
+    settings = settings_for(warehouse)
     if send:
         tell(settings)
     from orchestration.alerts.alerts import open_alerts
 
-    table = Table("since (UTC)", "cause", "about", "told by", "what")
-    for alert in open_alerts(settings):
-        table.add_row(alert.since, alert.kind, alert.about, ", ".join(alert.told), alert.text)
-    out.print(table if table.row_count else "No alert is open.")
+    found = open_alerts(settings)
+    if as_json:
+        say_json([asdict(alert) for alert in found])
+        return
+    if not found:
+        say("No alert is open.")
+        return
+    shown = table("since (UTC)", "cause", "about", "told by", "what")
+    for alert in found:
+        shown.add_row(alert.since, alert.kind, alert.about, ", ".join(alert.told), alert.text)
+    out.print(shown)

@@ -1,38 +1,92 @@
-"""Options that several groups of commands share, and how they print.
+"""Options that the commands share, and how they print.
 
-What belongs here: what `--warehouse`, `--by`, `--why` and `--json` mean everywhere. What does not: any command.
+What belongs here: what `--warehouse`, `--by`, `--why`, `--json` and the like mean everywhere, and the forms of what is
+printed. What does not: any command.
 """
 
 import getpass
 import json
 import os
+import sys
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from orchestration.errors import UserError
 from orchestration.settings import Settings
 
-out = Console()
+if TYPE_CHECKING:
+    from orchestration.publication.versions import Version
 
-WarehouseOption = Annotated[Path | None, typer.Option(help="Warehouse folder [C360_WAREHOUSE].", show_default=False)]
-ByOption = Annotated[
-    str | None, typer.Option(help="Who decides; default is this machine's user.", envvar="USER", show_default=False)
+# Where nobody looks on, a line is as long as what it says, so that it can be searched and cut.
+_WIDTH = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 1000
+
+out = Console(width=_WIDTH)
+err = Console(stderr=True)
+
+LandingOption = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Landing zone [C360_LANDING].", show_default=False)
 ]
-WhyOption = Annotated[str, typer.Option(help="Why, in a few words; kept, never published.")]
+WarehouseOption = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Warehouse folder [C360_WAREHOUSE].", show_default=False)
+]
+ByOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Who decides; default is this machine's user.", envvar="USER", show_default=False
+    ),
+]
+WhyOption = Annotated[str, typer.Option(metavar="TEXT", help="Why, in a few words; kept, never published.")]
+LimitOption = Annotated[int, typer.Option(metavar="N", min=1, help="How many to show.")]
+ExportOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write all open ones as CSV to decide in a spreadsheet.", show_default=False),
+]
+AllOption = Annotated[bool, typer.Option("--all", help="Also what was decided.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 
+BINDS = "It binds from the next `c360 refresh` on."
 
-def settings_for(warehouse: Path | None, landing: Path | None = None) -> Settings:
+
+def day_option(text: str) -> Any:
+    """An option that takes a day."""
+    return typer.Option(metavar="DAY", formats=["%Y-%m-%d"], help=f"{text} (YYYY-MM-DD)", show_default=False)
+
+
+def settings_for(
+    warehouse: Path | None = None,
+    landing: Path | None = None,
+    as_of: datetime | None = None,
+    known_on: datetime | None = None,
+) -> Settings:
     """Settings with the options of the command line put into the environment, where every step reads them."""
-    for name, path in (("C360_WAREHOUSE", warehouse), ("C360_LANDING", landing)):
-        if path is not None:
-            os.environ[name] = str(path.resolve())
+    options = {
+        "C360_WAREHOUSE": warehouse and warehouse.resolve(),
+        "C360_LANDING": landing and landing.resolve(),
+        "C360_AS_OF": as_of and as_of.date(),
+        "C360_KNOWN_ON": known_on and known_on.date(),
+    }
+    os.environ.update({name: str(value) for name, value in options.items() if value is not None})
     return Settings()
+
+
+def published_version(settings: Settings) -> "Version":
+    """The version that readers see now.
+
+    Raises:
+        UserError: there is none yet.
+    """
+    from orchestration.publication.versions import current_version
+
+    version = current_version(settings)
+    if version is None:
+        raise UserError(f"Nothing is published in {settings.warehouse} yet: run `c360 refresh` first.")
+    return version
 
 
 def person(by: str | None) -> str:
@@ -64,6 +118,34 @@ def say(text: str) -> None:
     out.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
+def done(as_json: bool, said: str, **facts: Any) -> None:
+    """Say what was done, or give its facts as JSON."""
+    if as_json:
+        say_json(facts)
+    else:
+        say(said)
+
+
+def say_aside(text: str) -> None:
+    """Print a sentence that is no part of what the command gives, on stderr."""
+    err.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
 def say_json(data: Any) -> None:
-    """Print JSON; dates and times as ISO 8601."""
-    typer.echo(json.dumps(data, ensure_ascii=False, indent=2, default=str))
+    """Print JSON, once per command; dates and times as ISO 8601."""
+    _Printed.json = True
+    typer.echo(json.dumps(data, ensure_ascii=False, indent=2, default=_plain))
+
+
+def say_fault(message: str, status: int, **more: Any) -> None:
+    """Print a fault as JSON, in place of what the command would have given; the exit status is `status`."""
+    if not _Printed.json:
+        say_json({"error": message, "exit_status": status, **more})
+
+
+class _Printed:
+    json = False
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -2,6 +2,7 @@
 
 import typer
 
+from orchestration.cli_options import JsonOption, say, say_json
 from orchestration.settings import Settings
 
 
@@ -10,7 +11,7 @@ def register(app: typer.Typer) -> None:
     app.command()(dictionary)
 
 
-def dictionary() -> None:
+def dictionary(as_json: JsonOption = False) -> None:
     """Write docs/data-dictionary.md anew from the descriptions of the models."""
     from orchestration.data_dictionary import PAGE, render
     from orchestration.warehouse.runner import prepare_manifest
@@ -18,4 +19,7 @@ def dictionary() -> None:
     settings = Settings()
     page = settings.root / PAGE
     page.write_text(render(prepare_manifest(settings)), encoding="utf-8")
-    typer.echo(f"Written: {PAGE}")
+    if as_json:
+        say_json({"path": page})
+    else:
+        say(f"Written: {PAGE}")

@@ -9,10 +9,15 @@ from typing import Annotated
 import typer
 
 from orchestration.cli_options import (
+    BINDS,
+    AllOption,
     ByOption,
+    ExportOption,
     JsonOption,
+    LimitOption,
     WarehouseOption,
     WhyOption,
+    done,
     out,
     person,
     say,
@@ -23,11 +28,9 @@ from orchestration.cli_options import (
 )
 
 doubtful = typer.Typer(
-    help="Values that a person should look at (rules: seeds/policy/doubtful_values.csv), and what was decided. "
-    "Exit status 2: a fault you can mend.",
+    help="Values that a person should look at (rules: seeds/policy/doubtful_values.csv), and what was decided.",
     no_args_is_help=True,
 )
-_NEXT = "It binds from the next `c360 refresh` on."
 
 
 def register(app: typer.Typer) -> None:
@@ -37,11 +40,9 @@ def register(app: typer.Typer) -> None:
 
 @doubtful.command("list")
 def list_doubts(
-    every: Annotated[bool, typer.Option("--all", help="Also what was decided.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 20,
-    export: Annotated[
-        Path | None, typer.Option(help="Write all open ones as CSV to decide in a spreadsheet.", show_default=False)
-    ] = None,
+    every: AllOption = False,
+    limit: LimitOption = 20,
+    export: ExportOption = None,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,10 +54,11 @@ def list_doubts(
     with connect(settings, read_only=True) as con:
         if export is not None:
             written = export_doubts(con, export)
-            say(
+            said = (
                 f"{written} doubtful values written to {export}: fill in decision (accept, reject, correct), "
                 "corrected_value, decided_by, decided_on and why, then `c360 doubtful import`."
             )
+            done(as_json, said, values=written, path=export)
             return
         found = doubts(con, status=None if every else "open", limit=limit)
     if as_json:
@@ -89,7 +91,7 @@ def decide_doubt(
     doubt: Annotated[str, typer.Argument(help="A doubt, as `list` shows it.")],
     decision: Annotated[str, typer.Argument(help="accept, reject (treat as not given), correct, or reopen")],
     why: WhyOption,
-    value: Annotated[str, typer.Option(help="With correct: the value to load instead.")] = "",
+    value: Annotated[str, typer.Option(metavar="TEXT", help="With correct: the value to load instead.")] = "",
     by: ByOption = None,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
@@ -103,10 +105,8 @@ def decide_doubt(
         about = decide(
             con, settings, doubt, decision, corrected_value=value, by=person(by), on=today(settings), why=why
         )
-    if as_json:
-        say_json({"doubt_id": about.doubt_id, "decision": decision})
-    else:
-        say(f"{about.source}/{about.dataset}, {about.column_name}, {about.rows:,} rows: {decision}. {_NEXT}")
+    said = f"{about.source}/{about.dataset}, {about.column_name}, {about.rows:,} rows: {decision}. {BINDS}"
+    done(as_json, said, doubt_id=about.doubt_id, decision=decision)
 
 
 @doubtful.command("import")
@@ -122,7 +122,4 @@ def import_file(
 
     with connect(settings, read_only=True) as con:
         taken = import_decisions(con, settings, file)
-    if as_json:
-        say_json({"taken_in": taken})
-    else:
-        say(f"{taken} decisions taken in. {_NEXT}")
+    done(as_json, f"{taken} decisions taken in. {BINDS}", taken_in=taken)

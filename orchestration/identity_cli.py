@@ -3,7 +3,6 @@
 Record keys and fields are shown, values never.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,10 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestration.cli_options import (
+    BINDS,
     ByOption,
+    ExportOption,
     JsonOption,
+    LimitOption,
     WarehouseOption,
     WhyOption,
+    done,
     out,
     person,
     say,
@@ -53,7 +56,6 @@ _DECIDED = {
     "status": "status",
     "message": "why it does not bind",
 }
-_NEXT = "It binds from the next `c360 refresh` on."
 
 
 def register(app: typer.Typer) -> None:
@@ -121,6 +123,7 @@ def unmerge(
     by: ByOption = None,
     records: Annotated[list[str] | None, typer.Argument(help="Records to part from it, as source:key.")] = None,
     warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Part records from the rest of their customer, for good."""
     settings = settings_for(warehouse)
@@ -129,17 +132,15 @@ def unmerge(
 
     with connect(settings, read_only=True) as connection:
         written = part(connection, settings, who, records or [], person(by), today(settings), why)
-    say(f"{written} decisions written. {_NEXT}")
+    done(as_json, f"{written} decisions written. {BINDS}", decisions=written)
 
 
 @review.command("list")
 def list_pairs(
     warehouse: WarehouseOption = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many pairs to show.")] = 20,
+    limit: LimitOption = 20,
     decided: Annotated[bool, typer.Option("--decided", help="What was decided, and whether it binds.")] = False,
-    export: Annotated[
-        Path | None, typer.Option(help="Write all open pairs as CSV to decide in a spreadsheet.", show_default=False)
-    ] = None,
+    export: ExportOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Open pairs, the likeliest first, with the fields that agree and differ."""
@@ -149,10 +150,12 @@ def list_pairs(
 
     with connect(settings, read_only=True) as connection:
         if export is not None:
-            say(
-                f"{export_pairs(connection, export)} pairs written to {export}: fill in decision (same, different), "
-                "decided_by, decided_on and why, then `c360 review import`."
+            written = export_pairs(connection, export)
+            said = (
+                f"{written} pairs written to {export}: fill in decision (same, different), decided_by, decided_on and "
+                "why, then `c360 review import`."
             )
+            done(as_json, said, pairs=written, path=export)
             return
         rows = decided_pairs(connection) if decided else open_pairs(connection, limit)
     columns = _DECIDED if decided else _OPEN
@@ -166,6 +169,8 @@ def list_pairs(
     for row in rows:
         shown.add_row(*(str(value) if value is not None else "" for value in row))
     out.print(shown)
+    if not decided:
+        say("Next: c360 review decide LEFT RIGHT same|different --why …; c360 explain LEFT RIGHT tells more.")
 
 
 @review.command("decide")
@@ -176,6 +181,7 @@ def decide_pair(
     why: WhyOption,
     by: ByOption = None,
     warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Say that two records are the same person or different people."""
     settings = settings_for(warehouse)
@@ -191,7 +197,8 @@ def decide_pair(
             refs[0], refs[1], "same" if decision == "same" else "different", person(by), today(settings), why
         )
         decide(connection, settings, made)
-    say(f"{refs[0]} and {refs[1]}: {decision}. {_NEXT}")
+    said = f"{refs[0]} and {refs[1]}: {decision}. {BINDS}"
+    done(as_json, said, left=refs[0], right=refs[1], decision=decision)
 
 
 @review.command("revoke")
@@ -200,6 +207,7 @@ def revoke_pair(
     right: Annotated[str, typer.Argument(help="The other record.")],
     by: ByOption = None,
     warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Take back what was decided about two records; they are linked by evidence again."""
     settings = settings_for(warehouse)
@@ -208,21 +216,24 @@ def revoke_pair(
 
     file = decisions_file(settings.warehouse)
     refs = [decided_record(file, text) for text in (left, right)]
-    revoke(file, refs[0], refs[1], person(by), today(settings))
-    say(f"Revoked what was decided about {refs[0]} and {refs[1]}. {_NEXT}")
+    revoked = revoke(file, refs[0], refs[1], person(by), today(settings))
+    said = f"Revoked what was decided about {refs[0]} and {refs[1]}. {BINDS}"
+    done(as_json, said, left=refs[0], right=refs[1], revoked=revoked)
 
 
 @review.command("import")
 def import_decisions(
     file: Annotated[Path, typer.Argument(help="A filled-in export of `c360 review list --export`.")],
     warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Take in the decisions of a CSV file; rows without a decision stay open."""
     settings = settings_for(warehouse)
     from orchestration.identity.review import import_decisions as take_in
 
     taken = take_in(settings.warehouse, file)
-    say(f"{taken} decisions taken in. {_NEXT} `c360 review list --decided` then tells which bind.")
+    said = f"{taken} decisions taken in. {BINDS} `c360 review list --decided` then tells which bind."
+    done(as_json, said, taken_in=taken)
 
 
 @identity.command("status")
@@ -255,21 +266,30 @@ def train(
     by: ByOption = None,
     to: Annotated[
         Path | None,
-        typer.Option(help="Write the model here only, to compare it by `c360 identity diff --model` first."),
+        typer.Option(
+            metavar="FILE",
+            help="Write the model here only, to compare it by `c360 identity diff --model` first.",
+            show_default=False,
+        ),
     ] = None,
     warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Estimate the model anew from this warehouse's records; the next refresh applies it."""
     settings = settings_for(warehouse)
+    from orchestration.cli_progress import progress
     from orchestration.database import connect
     from orchestration.identity.scoring import model_file
     from orchestration.identity.training import train_model
     from orchestration.run_lock import RunLock
 
-    with RunLock(settings), connect(settings) as connection:
-        model = train_model(connection, settings, person(by), why, to)
+    with RunLock(settings), connect(settings) as connection, progress("training") as report:
+        model = train_model(connection, settings, person(by), why, to, progress=report)
     records, matches = model.provenance["records"], model.provenance["expected_matches"]
     place = to or model_file(settings.warehouse)
+    if as_json:
+        say_json({**model.provenance, "path": place, "in_force": to is None})
+        return
     say(f"Trained on {records:,} records, {matches:,.0f} pairs expected to match: {place}")
     if to is None:
         say("`c360 refresh` applies it; move the file away to return to the shipped model.")
@@ -278,7 +298,7 @@ def train(
 
 
 @identity.command("accept")
-def accept(why: WhyOption, by: ByOption = None, warehouse: WarehouseOption = None) -> None:
+def accept(why: WhyOption, by: ByOption = None, warehouse: WarehouseOption = None, as_json: JsonOption = False) -> None:
     """Accept the id changes of a run that was held because there are too many."""
     settings = settings_for(warehouse)
     from orchestration.database import connect
@@ -286,15 +306,22 @@ def accept(why: WhyOption, by: ByOption = None, warehouse: WarehouseOption = Non
 
     with connect(settings, read_only=True) as connection:
         changed = accept_changes(connection, settings.warehouse / "identity", person(by), today(settings), why)
-    say(f"{changed} changed ids accepted. Run `c360 refresh` to publish them.")
+    done(as_json, f"{changed} changed ids accepted. Run `c360 refresh` to publish them.", ids=changed)
 
 
 @identity.command("diff")
 def diff(
     policy: Annotated[
-        Path | None, typer.Option(help="Folder with changed policy files; those it lacks are the present ones.")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder with changed policy files; those it lacks are the present ones.",
+            show_default=False,
+        ),
     ] = None,
-    model: Annotated[Path | None, typer.Option(help="Another trained model (JSON).")] = None,
+    model: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Another trained model (JSON).", show_default=False)
+    ] = None,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -304,14 +331,11 @@ def diff(
     records, and as much room on the disk as the identity tables.
     """
     settings = settings_for(warehouse)
+    from orchestration.cli_progress import progress
     from orchestration.identity.what_if import compare_with_present
 
-    started = time.monotonic()
-
-    def tell(step: str) -> None:
-        typer.echo(f"{time.monotonic() - started:6.1f} s  {step}", err=True)
-
-    found = compare_with_present(settings, policy=policy, model=model, tell=tell)
+    with progress("comparing") as report:
+        found = compare_with_present(settings, policy=policy, model=model, progress=report)
     if as_json:
         say_json(asdict(found))
         return

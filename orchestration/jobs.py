@@ -12,6 +12,7 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from orchestration.plan import RefreshPlan, fallback_partition
+from orchestration.progress import Progress, StepShares, silent
 from orchestration.settings import Settings
 from orchestration.warehouse.runner import prepare_manifest
 
@@ -149,6 +150,9 @@ class StepEnd:
     gate: bool = False
 
 
+OnStep = Callable[[StepEnd, int, int], None]
+
+
 class StepListener(logging.Handler):
     """Turn the end of each step into a call."""
 
@@ -199,11 +203,13 @@ class RefreshFailedError(Exception):
         self.user_error = bool(failures) and all(f.user_error for f in failures)
 
 
-def run_refresh(settings: Settings, plan: RefreshPlan, on_step: Callable[[StepEnd, int, int], None]) -> None:
+def run_refresh(
+    settings: Settings, plan: RefreshPlan, on_step: OnStep | None = None, progress: Progress = silent
+) -> None:
     """Run the nightly job in this process and record it where the Dagster UI finds it.
 
-    `plan` says which deliveries are new; `on_step` gets each step as it ends, how many have ended, and how many
-    there are.
+    `plan` says which deliveries are new; `on_step` gets each step as it ends, how many have ended, and how many there
+    are; `progress` hears how much lies behind.
 
     Raises:
         RefreshFailedError: a step failed.
@@ -213,35 +219,42 @@ def run_refresh(settings: Settings, plan: RefreshPlan, on_step: Callable[[StepEn
         (ingest_deliveries.name if run.only_raw else nightly_refresh.name, run.tags)
         for run in refresh_runs(settings, plan)
     ]
-    _run_all(settings, runs, on_step)
+    _run_all(settings, runs, on_step, progress)
 
 
-def run_rebuild(settings: Settings, on_step: Callable[[StepEnd, int, int], None]) -> None:
+def run_rebuild(settings: Settings, progress: Progress = silent) -> None:
     """Run everything downstream of raw again, to a published version; as `run_refresh` otherwise.
 
     Raises:
         RefreshFailedError: a step failed.
         UserError: a policy table is wrong, or dbt cannot read the models.
     """
-    _run_all(settings, [(rebuild_all.name, {})], on_step)
+    _run_all(settings, [(rebuild_all.name, {})], None, progress)
 
 
 def _run_all(
-    settings: Settings, wanted: list[tuple[str, dict[str, str]]], on_step: Callable[[StepEnd, int, int], None]
+    settings: Settings,
+    wanted: list[tuple[str, dict[str, str]]],
+    on_step: OnStep | None,
+    progress: Progress,
 ) -> None:
     """Run jobs by name with their tags, one after another, until one fails."""
     prepare_manifest(settings)
     from orchestration.definitions import defs  # imports this module
 
     runs = [(defs.resolve_job_def(name), tags) for name, tags in wanted]
-    total = sum(len(job.nodes) for job, _ in runs)
+    steps = [node.name for job, _ in runs for node in job.nodes]
+    home = prepare_instance_home(settings)
+    shares = StepShares(home, steps)
+    progress(f"0 of {len(steps)} begins", 0.0)
     ended: list[StepEnd] = []
 
     def listen(step: StepEnd) -> None:
         ended.append(step)
-        on_step(step, len(ended), total)
+        progress(f"{len(ended)} of {len(steps)} {step.step}", shares.ended(step.step))
+        if on_step is not None:
+            on_step(step, len(ended), len(steps))
 
-    home = prepare_instance_home(settings)
     # dbt's own lines go where a person can look them up; the terminal shows the steps.
     with (
         open_instance(settings) as instance,
@@ -254,6 +267,7 @@ def _run_all(
             failures = [step for step in ended if not step.succeeded]
             if failures:
                 raise RefreshFailedError(failures)
+    shares.keep()
 
 
 def _run(

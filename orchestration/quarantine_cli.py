@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.cli_options import (
+    BINDS,
+    AllOption,
     ByOption,
     JsonOption,
+    LimitOption,
     WarehouseOption,
     WhyOption,
+    done,
     out,
     person,
     say,
@@ -30,17 +34,21 @@ if TYPE_CHECKING:
     from orchestration.cleaning.releases import EntryDecision
 
 quarantine = typer.Typer(
-    help="Rows and files that were set aside: why, and what to do. Exit status 2: a fault you can mend.",
+    help="Rows and files that were set aside: why, and what to do.",
     no_args_is_help=True,
 )
 
 EntriesArgument = Annotated[list[str] | None, typer.Argument(help="Entries, as `list` shows them.", show_default=False)]
-DatasetOption = Annotated[str | None, typer.Option(help="Only of this dataset: pos/sales.", show_default=False)]
-ReasonOption = Annotated[
-    str | None, typer.Option(help="Only with this reason: unreadable:amount, or unreadable.", show_default=False)
+DatasetOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only of this dataset: pos/sales.", show_default=False)
 ]
-FileOption = Annotated[str | None, typer.Option(help="Only of this file: its name or path.", show_default=False)]
-_NEXT = "It binds from the next `c360 refresh` on."
+ReasonOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Only with this reason: unreadable:amount, or unreadable.", show_default=False),
+]
+FileOption = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Only of this file: its name or path.", show_default=False)
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -53,8 +61,8 @@ def list_entries(
     dataset: DatasetOption = None,
     reason: ReasonOption = None,
     file: FileOption = None,
-    every: Annotated[bool, typer.Option("--all", help="Also what was released or discarded.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many entries to show.")] = 20,
+    every: AllOption = False,
+    limit: LimitOption = 20,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -146,7 +154,8 @@ def release_entries(
     reason: ReasonOption = None,
     file: FileOption = None,
     values: Annotated[
-        list[str] | None, typer.Option("--set", help="column=value to load instead.", show_default=False)
+        list[str] | None,
+        typer.Option("--set", metavar="COLUMN=VALUE", help="What to load instead.", show_default=False),
     ] = None,
     by: ByOption = None,
     warehouse: WarehouseOption = None,
@@ -169,8 +178,8 @@ def release_entries(
         corrections[column.strip()] = value
     chosen = _chosen(settings, entry, dataset, reason, file)
     with RunLock(settings):
-        done = release(settings, chosen, by=person(by), on=today(settings), why=why, corrections=corrections)
-    _done(as_json, "released", done)
+        released = release(settings, chosen, by=person(by), on=today(settings), why=why, corrections=corrections)
+    _done(as_json, "released", released)
 
 
 @quarantine.command("discard")
@@ -189,8 +198,8 @@ def discard_entries(
     from orchestration.cleaning.quarantine_view import discard
 
     chosen = _chosen(settings, entry, dataset, reason, file)
-    done = discard(settings, chosen, by=person(by), on=today(settings), why=why)
-    _done(as_json, "discarded", done)
+    discarded = discard(settings, chosen, by=person(by), on=today(settings), why=why)
+    _done(as_json, "discarded", discarded)
 
 
 @quarantine.command("reopen")
@@ -230,7 +239,4 @@ def _status(entry: "Entry", decided: "EntryDecision | None") -> str:
 
 
 def _done(as_json: bool, what: str, number: int) -> None:
-    if as_json:
-        say_json({what: number})
-    else:
-        say(f"{number:,} {'entry' if number == 1 else 'entries'} {what}. {_NEXT}")
+    done(as_json, f"{number:,} {'entry' if number == 1 else 'entries'} {what}. {BINDS}", **{what: number})

@@ -10,14 +10,31 @@ from typing import Annotated
 
 import typer
 
-from orchestration.cli_options import JsonOption, WarehouseOption, out, say, say_json, settings_for, table
+from orchestration.cli_options import (
+    JsonOption,
+    WarehouseOption,
+    done,
+    out,
+    published_version,
+    say,
+    say_aside,
+    say_json,
+    settings_for,
+    table,
+)
 from orchestration.settings import Settings
 
+EVERY = 10.0
+"""Seconds between two lines about many files, where there is no terminal."""
 
-def register(app: typer.Typer, run_rebuild: Callable[[Settings], None]) -> None:
-    """Add these commands to `c360`; `run_rebuild` runs the job, shows how it goes, and leaves when it fails."""
 
-    def rebuild(warehouse: WarehouseOption = None) -> None:
+def register(app: typer.Typer, run_rebuild: Callable[[Settings, bool], None]) -> None:
+    """Add these commands to `c360`; `run_rebuild` runs the job, shows how it goes, and leaves when it fails.
+
+    It takes the settings, and whether the command speaks JSON.
+    """
+
+    def rebuild(warehouse: WarehouseOption = None, as_json: JsonOption = False) -> None:
         """Build everything again from raw, customer ids and decisions, and publish it.
 
         For a damaged or deleted working database, or to prove that what is published follows from what was delivered:
@@ -32,12 +49,20 @@ def register(app: typer.Typer, run_rebuild: Callable[[Settings], None]) -> None:
         nowhere.mkdir(exist_ok=True)
         settings = settings_for(None, landing=nowhere)
         if aside is not None:
-            say(f"The old working database lies in {aside} until this has gone well.")
-        run_rebuild(settings)
+            say_aside(f"The old working database lies in {aside} until this has gone well.")
+        run_rebuild(settings, as_json)
         if aside is not None:
             aside.unlink(missing_ok=True)
             aside.with_name(f"{aside.name}.wal").unlink(missing_ok=True)
-        say("Built again and published. `c360 diff` tells whether anything differs from the version before.")
+        version = published_version(settings)
+        done(
+            as_json,
+            "Built again and published. `c360 diff` tells whether anything differs from the version before.",
+            outcome="published",
+            version=version.id,
+            as_of=version.manifest.as_of,
+            file=version.file,
+        )
 
     app.command()(backup)
     app.command()(restore)
@@ -47,7 +72,9 @@ def register(app: typer.Typer, run_rebuild: Callable[[Settings], None]) -> None:
 
 def backup(
     destination: Annotated[Path, typer.Argument(help="A new or empty folder. It will hold personal data.")],
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for a run that is under way.")] = 3600,
+    wait: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="How long to wait for a run that is under way.")
+    ] = 3600,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,9 +83,11 @@ def backup(
     Policies and code are in your checkout: keep it under version control.
     Exit status 2: there is no space, or a run did not end in time.
     """
+    from orchestration.cli_progress import progress
     from orchestration.publication.backup import back_up
 
-    taken = back_up(settings_for(warehouse), destination, wait=wait)
+    with progress("waiting for its turn", every=EVERY) as report:
+        taken = back_up(settings_for(warehouse), destination, wait=wait, progress=report)
     manifest = taken.manifest
     if as_json:
         facts = {"files": len(manifest.files), "bytes": manifest.bytes, "current": manifest.current}
@@ -75,7 +104,8 @@ def restore(
     source: Annotated[Path, typer.Argument(help="The folder of a backup.")],
     force: Annotated[bool, typer.Option("--force", help="Replace a warehouse that holds something.")] = False,
     expect: Annotated[
-        str | None, typer.Option(help="Checksum that c360 backup told; refuse any other.", show_default=False)
+        str | None,
+        typer.Option(metavar="TEXT", help="Checksum that c360 backup told; refuse any other.", show_default=False),
     ] = None,
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
@@ -84,24 +114,29 @@ def restore(
 
     Exit status 2: the warehouse is not empty, or the backup is damaged; nothing was changed then.
     """
+    from orchestration.cli_progress import progress
     from orchestration.publication.backup import restore as put_back
 
     settings = settings_for(warehouse)
-    done = put_back(settings, source, force=force, expect=expect)
+    with progress("restoring", every=EVERY) as report:
+        back = put_back(settings, source, force=force, expect=expect, progress=report)
     if as_json:
-        aside = str(done.moved_aside) if done.moved_aside else None
-        say_json({"warehouse": str(settings.warehouse), "current": done.manifest.current, "moved_aside": aside})
+        facts = {"current": back.manifest.current, "moved_aside": back.moved_aside}
+        say_json({"warehouse": settings.warehouse, **facts})
         return
-    say(f"Restored {len(done.manifest.files):,} files of {done.manifest.created_at:%Y-%m-%d %H:%M} UTC.")
-    say(f"Readers see version {done.manifest.current}." if done.manifest.current else "Nothing was published then.")
-    if done.moved_aside:
-        say(f"What was there lies in {done.moved_aside}: delete it when all is well.")
+    say(f"Restored {len(back.manifest.files):,} files of {back.manifest.created_at:%Y-%m-%d %H:%M} UTC.")
+    say(f"Readers see version {back.manifest.current}." if back.manifest.current else "Nothing was published then.")
+    if back.moved_aside:
+        say(f"What was there lies in {back.moved_aside}: delete it when all is well.")
     say("Next: c360 versions --verify; then c360 refresh takes in what came since.")
 
 
 def prune(
     days: Annotated[
-        int | None, typer.Option(min=1, help="Keep this many days; default is seeds/policy/retention.csv.")
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Keep this many days; default is seeds/policy/retention.csv.", show_default=False
+        ),
     ] = None,
     do_it: Annotated[bool, typer.Option("--yes", help="Drop them; without it they are only listed.")] = False,
     even_needed: Annotated[

@@ -8,13 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestration.cli_completion import versions as completed_versions
 from orchestration.cli_options import (
     ByOption,
     JsonOption,
     WarehouseOption,
+    WhyOption,
     out,
     person,
     say,
+    say_aside,
     say_json,
     settings_for,
     table,
@@ -128,9 +131,12 @@ def _print_log(settings: Settings, as_json: bool) -> None:
 
 def rollback(
     version: Annotated[
-        str | None, typer.Argument(help="Version or its beginning; default is the one before the current.")
+        str | None,
+        typer.Argument(
+            help="Version or its beginning; default is the one before the current.", autocompletion=completed_versions
+        ),
     ] = None,
-    why: Annotated[str, typer.Option(help="Why, in a few words; kept in `c360 versions --log`.")] = "no reason given",
+    why: WhyOption = "no reason given",
     by: ByOption = None,
     pin: Annotated[
         bool,
@@ -172,12 +178,14 @@ def release(settings: Settings) -> None:
 
     hold = release_hold(settings, by=person(None), why="c360 refresh --publish")
     if hold is not None:
-        say(f"The hold on version {hold.version} ({hold.why}) is taken away.")
+        say_aside(f"The hold on version {hold.version} ({hold.why}) is taken away.")
 
 
 def diff(
-    before: Annotated[str, typer.Argument(help="Version, its beginning, `previous` or `current`.")] = "previous",
-    after: Annotated[str, typer.Argument(help="The other one.")] = "current",
+    before: Annotated[
+        str, typer.Argument(help="Version, its beginning, `previous` or `current`.", autocompletion=completed_versions)
+    ] = "previous",
+    after: Annotated[str, typer.Argument(help="The other one.", autocompletion=completed_versions)] = "current",
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -28,7 +28,9 @@ HISTORY_DAYS = 730
 # A file of the back history holds at most this many rows.
 FILE_ROWS = 1_000_000
 EPOCH = date(1970, 1, 1)
-Progress = Callable[[str], None]
+Progress = Callable[[str, float], None]
+# The share of the work that lies behind before the world, before its tables and before the truth.
+_PEOPLE, _WORLD, _TABLES = 0.05, 0.3, 0.9
 
 
 @dataclass
@@ -92,7 +94,7 @@ def generate(
         end: Date of the last delivery.
         profile: Noise profile: a column of `seeds/generator/data/profiles.csv`.
         history_days: Days of back history before the first delivery.
-        progress: Called with a short sentence at each step.
+        progress: Called before each step with its name and the share of the work that lies behind, 0 to 1.
 
     Returns:
         Rows, amounts and planted faults.
@@ -109,14 +111,14 @@ def generate(
     noise = load_profile(profile)
     truth = target.parent / "truth"
     _clear(target, truth)
-    say = progress or (lambda message: None)
+    say = progress or (lambda message, share: None)
 
     last_day = (end - EPOCH).days
     first_delivery = last_day - days + 1
     first_day = first_delivery - history_days
-    say(f"{people:,} people")
+    say(f"{people:,} people", 0.0)
     who = make_people(seed, people, noise, first_day, last_day)
-    say(f"{lines:,} purchase lines, and what goes with them")
+    say(f"{lines:,} purchase lines, and what goes with them", _PEOPLE)
     world = make_world(seed, who, lines=lines, first_day=first_day, last_day=last_day, first_delivery=first_delivery)
 
     summary = WorldSummary(
@@ -129,15 +131,18 @@ def generate(
     loaded: dict[str, tuple[Column, Delivered, Bools]] = {}
     with duckdb.connect() as connection:
         connection.execute("set preserve_insertion_order = true")
+        rows = sum(len(table) for table in world.tables.values())
+        written = 0
         for name in list(world.tables):
             table = world.tables.pop(name)
             delivered = deliver(seed, table, noise, first_delivery, days)
-            say(f"{name}: {len(delivered.row):,} rows")
+            say(f"{name}: {len(delivered.row):,} rows", _WORLD + (_TABLES - _WORLD) * written / max(rows, 1))
+            written += len(table)
             files += _write_table(connection, target, table, delivered, noise, first_delivery, days)
             counts += _count(table, delivered, first_delivery, days)
             if name in RECORD_KEYS:
                 loaded[name] = (table.columns[RECORD_KEYS[name][1]], delivered, table.identified())
-    say("truth")
+    say("truth", _TABLES)
     _summarise(summary, files, counts, world)
     _write_truth(truth, world, who, loaded, files, counts)
     summary.bytes = sum(p.stat().st_size for p in target.rglob("*") if p.is_file())

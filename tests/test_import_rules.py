@@ -30,6 +30,7 @@ SHARED = {
     "partitions",
     "policy_rows",
     "policy_tables",
+    "progress",
     "resources",
     "run_lock",
     "spreadsheet_cells",

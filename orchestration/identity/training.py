@@ -26,13 +26,16 @@ from orchestration.identity.kept_pairs import know_nothing
 from orchestration.identity.policy import IdentityPolicy, load_policy
 from orchestration.identity.records import register_policy
 from orchestration.identity.scoring import COMPARED, Model, default_model, model_file, save_model, write_candidates
+from orchestration.progress import Progress, silent
 from orchestration.settings import Settings
 
 Floats = npt.NDArray[np.float64]
 Shares = dict[str, dict[str, float]]
 
 
-def train(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, on: date) -> Model:
+def train(
+    connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, on: date, progress: Progress = silent
+) -> Model:
     """Estimate a model from `subjects`; the same records give the same model.
 
     u is counted over all pairs of a fixed sample of records. m and the number of matches come from expectation
@@ -44,6 +47,7 @@ def train(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, on: dat
         UserError: there are fewer records than `min_records_to_train`.
     """
     shipped = default_model(policy)
+    progress("choosing pairs to compare", 0.2)
     records = write_candidates(connection, policy)
     least = int(policy.limit("min_records_to_train"))
     if records < least:
@@ -51,8 +55,11 @@ def train(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, on: dat
             f"Training needs {least} person records with something to compare, here are {records}: "
             "keep the shipped model, or lower min_records_to_train in identity_limits.csv."
         )
+    progress("counting what strangers share", 0.35)
     u = _bounded(shipped.u, _chance_shares(connection, policy))
+    progress("comparing pairs", 0.5)
     compare_pairs(connection, policy, "candidate_pairs", "candidate_levels")
+    progress("estimating", 0.85)
     patterns = connection.execute(
         f"select {', '.join(COMPARED)}, count(*) from candidate_levels where not excluded group by all order by all"
     ).fetchall()
@@ -196,12 +203,18 @@ def _bounded(shipped: Shares, learned: Shares) -> Shares:
 
 
 def train_model(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, by: str, why: str, path: Path | None = None
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    by: str,
+    why: str,
+    path: Path | None = None,
+    progress: Progress = silent,
 ) -> Model:
     """Train on `identity.records` as they stand and save the model with who trained it and why.
 
     Without a path it is put in force: it lies in `<warehouse>/identity/model.json`, beside the ledger of ids, outlives
     the working database, and the next refresh applies it. With one it is only written there, to be compared first.
+    `progress` hears of each step before it begins.
 
     Raises:
         UserError: nothing was resolved yet, or there are too few records.
@@ -211,9 +224,10 @@ def train_model(
     as_of = business_day(settings)
     policy = load_policy(settings.policy_dir, as_of)
     register_policy(connection, policy)
+    progress("describing the records", 0.0)
     describe_subjects(connection, policy)
     know_nothing(connection)
-    trained = train(connection, policy, as_of)
+    trained = train(connection, policy, as_of, progress)
     model = replace(trained, provenance={"trained_by": by, "why": why, **trained.provenance})
     if path is not None:
         save_model(model, path)

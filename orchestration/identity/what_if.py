@@ -6,7 +6,6 @@ pairs, customers, ids and revenue. What does not: changing anything.
 
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +17,7 @@ from orchestration.database import connect, identifier, literal, table_exists
 from orchestration.errors import UserError
 from orchestration.identity.resolve import make_customer_ids, make_links, make_records
 from orchestration.identity.scoring import model_file, read_model
+from orchestration.progress import Progress, silent
 from orchestration.settings import Settings
 
 
@@ -87,7 +87,7 @@ def compare_with_present(
     settings: Settings,
     policy: Path | None = None,
     model: Path | None = None,
-    tell: Callable[[str], None] = lambda step: None,
+    progress: Progress = silent,
 ) -> Difference:
     """Resolve the present clean records by another policy or model and compare with the present customers.
 
@@ -97,7 +97,7 @@ def compare_with_present(
         settings: Names the warehouse, which is only read.
         policy: Folder with changed policy files; files that it lacks are the present ones.
         model: Another trained model.
-        tell: Called with each step before it starts.
+        progress: Hears of each step before it begins.
 
     Raises:
         UserError: neither is given or readable, a file has no counterpart, or nothing was resolved yet.
@@ -124,13 +124,13 @@ def compare_with_present(
         with connect(changed) as connection:
             connection.execute(f"attach {literal(str(settings.database))} as present (read_only)")
             _share_clean(connection)
-            tell("gathering the records")
+            progress("gathering the records", 0.0)
             make_records(connection, changed)
-            tell("comparing and linking them by the changed rules")
+            progress("comparing and linking them by the changed rules", 0.15)
             make_links(connection, changed)
-            tell("giving ids")
+            progress("giving ids", 0.8)
             report = make_customer_ids(connection, changed)
-            tell("comparing with the present customers")
+            progress("comparing with the present customers", 0.9)
             return _difference(connection, held=bool(report["held"]))
 
 

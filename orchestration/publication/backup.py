@@ -29,6 +29,7 @@ from orchestration import database
 from orchestration.errors import UserError, WarehouseBusyError
 from orchestration.files import write_whole
 from orchestration.ingestion.raw_store import refresh_raw_views, writing_alone
+from orchestration.progress import Progress, silent
 from orchestration.publication.manifest import sha256_of
 from orchestration.publication.rollback import HOLD_FILE, LOG_FILE
 from orchestration.publication.versions import (
@@ -91,13 +92,14 @@ class Backup:
     moved_aside: Path | None = None
 
 
-def back_up(settings: Settings, destination: Path, *, wait: float = 0) -> Backup:
+def back_up(settings: Settings, destination: Path, *, wait: float = 0, progress: Progress = silent) -> Backup:
     """Write a backup of the warehouse into a new or empty folder.
 
     Args:
         settings: Names the warehouse.
         destination: The folder; readable by its owner only, because raw holds personal data.
         wait: How many seconds to wait for a run that is under way.
+        progress: Hears of each file before it is copied.
 
     Raises:
         WarehouseBusyError: a run did not end in time, or another backup is being taken.
@@ -114,9 +116,13 @@ def back_up(settings: Settings, destination: Path, *, wait: float = 0) -> Backup
         try:
             _begin(destination)
             with _staged(settings, wait) as (stage, current):
-                files = [
-                    _copy(path, destination / _FILES / relative, relative.as_posix()) for path, relative in _walk(stage)
-                ]
+                found = list(_walk(stage))
+                whole, behind = sum(path.stat().st_size for path, _ in found), 0
+                files = []
+                for path, relative in found:
+                    progress(relative.as_posix(), behind / max(whole, 1))
+                    files.append(_copy(path, destination / _FILES / relative, relative.as_posix()))
+                    behind += files[-1].bytes
             manifest = BackupManifest(
                 format=FORMAT,
                 created_at=datetime.now(UTC),
@@ -167,7 +173,9 @@ def read_backup(source: Path, *, expect: str | None = None) -> Backup:
     return Backup(source, manifest, seal)
 
 
-def restore(settings: Settings, source: Path, *, force: bool = False, expect: str | None = None) -> Backup:
+def restore(
+    settings: Settings, source: Path, *, force: bool = False, expect: str | None = None, progress: Progress = silent
+) -> Backup:
     """Put a backup in place of a warehouse, after every file was proved to be the one that was backed up.
 
     Readers go from the version they see to the restored one in one step. What was there is moved aside, not deleted.
@@ -177,6 +185,7 @@ def restore(settings: Settings, source: Path, *, force: bool = False, expect: st
         source: The folder of the backup.
         force: Replace a warehouse that holds something.
         expect: As for `read_backup`.
+        progress: Hears of each file before it is copied.
 
     Raises:
         UserError: the warehouse is not empty, a file is missing, changed or leads outside, or the disk is full.
@@ -192,8 +201,11 @@ def restore(settings: Settings, source: Path, *, force: bool = False, expect: st
     stage, aside = settings.temp_dir / f"restore-{moment}", settings.warehouse / f"{_ASIDE}{moment}"
     with RunLock(settings):
         try:
+            behind = 0
             for file in backup.manifest.files:
+                progress(file.path, behind / max(backup.manifest.bytes, 1))
                 _fetch(backup.folder, stage, file)
+                behind += file.bytes
             _replace_state(settings, stage, aside)
             _replace_serving(settings, stage, aside, backup.manifest.current)
         except OSError as error:

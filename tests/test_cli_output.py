@@ -1,0 +1,117 @@
+"""How commands speak: one JSON document, faults with their status, progress that says how long it takes still."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from orchestration import cli_progress
+from orchestration.cli_progress import TimeLeft, duration, progress
+from orchestration.progress import StepShares
+from orchestration.settings import PROJECT_ROOT
+
+
+def c360(*arguments: str, warehouse: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-c", "from orchestration.cli import main; main()", *arguments],
+        cwd=PROJECT_ROOT,
+        env={"PATH": "/usr/bin", "C360_WAREHOUSE": str(warehouse), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_fault_is_a_document_on_stdout_words_on_stderr_and_a_status(tmp_path: Path) -> None:
+    ended = c360("customer", "C1", "--json", warehouse=tmp_path)
+    fault = json.loads(ended.stdout)
+    assert ended.returncode == fault["exit_status"] == 2
+    assert "run `c360 refresh` first" in fault["error"]
+    assert fault["error"] in ended.stderr
+
+
+def test_without_a_terminal_there_is_no_colour_and_an_empty_list_is_a_list(tmp_path: Path) -> None:
+    assert c360("versions", "--json", warehouse=tmp_path).stdout.strip() == "[]"
+    told = c360("backup", str(tmp_path / "backup"), warehouse=tmp_path / "none")
+    assert told.returncode == 2
+    assert "\x1b" not in told.stdout + told.stderr
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is told where there is no terminal."""
+    told: list[str] = []
+    monkeypatch.setattr(cli_progress, "say_aside", told.append)
+    monkeypatch.setattr(cli_progress, "err", Console(stderr=True, force_terminal=False))
+    return told
+
+
+def test_away_from_a_terminal_each_step_is_a_line_with_the_time_of_day_and_the_time_left(
+    lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(cli_progress.time, "monotonic", lambda: now[0])
+    with progress("loading") as report:
+        for second, what, share in [(40.0, "begins", 0.0), (60.0, "a quarter", 0.25), (100.0, "done", 1.0)]:
+            now[0] = second
+            report(what, share)
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", line) for line in lines)
+    assert [line[20:] for line in lines] == [
+        "loading",
+        "  0% after 0:40: begins",
+        " 25% after 1:00, about 1:00 left: a quarter",
+        "100% after 1:40: done",
+    ]
+
+
+def test_many_small_pieces_are_told_now_and_then(lines: list[str]) -> None:
+    with progress("copying", every=60) as report:
+        for number in range(100):
+            report(f"file {number}", number / 100)
+    assert len(lines) == 2
+
+
+def test_on_a_terminal_there_is_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(cli_progress, "err", Console(stderr=True, force_terminal=True, width=120))
+    with progress("loading") as report:
+        report("step", 0.5)
+    assert "50%" in capsys.readouterr().err
+
+
+def test_what_passes_after_a_report_comes_off_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(cli_progress.time, "monotonic", lambda: now[0])
+    left = TimeLeft()
+    left.report(0.0)
+    assert left.seconds() is None
+    now[0] = 10.0
+    left.report(0.5)
+    now[0] = 14.0
+    assert left.seconds() == 6.0
+    now[0] = 99.0
+    assert left.seconds() == 0.0
+
+
+@pytest.mark.parametrize(("seconds", "clock"), [(0.4, "0:00"), (42, "0:42"), (725, "12:05"), (3723, "1:02:03")])
+def test_seconds_are_shown_as_a_clock(seconds: float, clock: str) -> None:
+    assert duration(seconds) == clock
+
+
+def test_the_share_of_a_run_goes_by_what_its_steps_took_last_time(tmp_path: Path) -> None:
+    (tmp_path / "step_seconds.json").write_text('{"raw": 1.0, "warehouse": 3.0}', encoding="utf-8")
+    shares = StepShares(tmp_path, ["raw", "warehouse"])
+    assert shares.ended("raw") == 0.25
+    assert shares.ended("warehouse") == 1.0
+    shares.keep()
+    assert set(json.loads((tmp_path / "step_seconds.json").read_text(encoding="utf-8"))) == {"raw", "warehouse"}
+
+
+@pytest.mark.parametrize("kept", ["", "[]", "{", '{"raw": "long"}'])
+def test_a_damaged_memory_of_the_last_run_is_none(tmp_path: Path, kept: str) -> None:
+    (tmp_path / "step_seconds.json").write_text(kept, encoding="utf-8")
+    shares = StepShares(tmp_path, ["raw__a", "warehouse"])
+    assert 0 < shares.ended("raw__a") < 0.5
