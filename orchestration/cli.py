@@ -314,7 +314,7 @@ def generate(
 def dev(
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
-    port: Annotated[int, typer.Option(metavar="N", help="Port of the UI.")] = 3000,
+    port: Annotated[int, typer.Option(metavar="N", min=1, max=65535, help="Port on this machine.")] = 3000,
 ) -> None:
     """Open the Dagster UI on this warehouse, at http://127.0.0.1:<port>."""
     settings = settings_for(warehouse, landing)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from orchestration.errors import UserError
 from orchestration.settings import Settings
@@ -105,9 +106,17 @@ def today(settings: Settings) -> date:
     return datetime.now(ZoneInfo(settings.timezone)).date()
 
 
-def table(*columns: str, title: str | None = None) -> Table:
+class PlainTable(Table):
+    """A table whose cells stand as they are: a file may be called `sales[1].csv`, which Rich would take for markup."""
+
+    def add_row(self, *cells: RenderableType | None, **style: Any) -> None:
+        """Add a row of texts."""
+        super().add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells), **style)
+
+
+def table(*columns: str, title: str | None = None) -> PlainTable:
     """A table that folds what is long and never cuts it, so that it can be copied."""
-    made = Table(title=title, title_justify="left")
+    made = PlainTable(title=title, title_justify="left")
     for column in columns:
         made.add_column(column, overflow="fold")
     return made

@@ -28,11 +28,21 @@ def _group() -> None:
 @contract.command()
 def suggest(
     file: Annotated[Path, typer.Argument(help="A delivered file of any format, with any headers.")],
-    source: Annotated[str | None, typer.Option(help="pos, ecommerce or call_center; guessed if left out.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Dataset, e.g. sales; guessed if left out.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="pos, ecommerce or call_center; guessed if left out.", show_default=False),
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Dataset, e.g. sales; guessed if left out.", show_default=False)
+    ] = None,
     chosen: Annotated[
         list[str] | None,
-        typer.Option("--map", help="Your own decision, HEADER=COLUMN; HEADER= leaves it out. May be repeated."),
+        typer.Option(
+            "--map",
+            metavar="HEADER=COLUMN",
+            help="Your own decision; HEADER= leaves it out. May be repeated.",
+            show_default=False,
+        ),
     ] = None,
     write: Annotated[
         bool, typer.Option("--write", help="Add the likely headers and those of --map to the contract's aliases.")
@@ -90,12 +100,7 @@ def suggest(
             extras.append(f"{match.header} ({'; '.join(match.evidence)})" if match.evidence else match.header)
             continue
         confidence = f"{match.confidence:.2f}" if match.verdict in ("likely", "possible") else ""
-        # Headers may hold brackets, which Rich would take for markup.
-        matches.add_row(
-            *(text.replace("[", r"\[") for text in (match.header, match.column or "", match.verdict)),
-            confidence,
-            "; ".join(match.evidence).replace("[", r"\["),
-        )
+        matches.add_row(match.header, match.column or "", match.verdict, confidence, "; ".join(match.evidence))
     out.print(matches)
     if extras:
         say(f"Without a column, kept in raw: {', '.join(extras)}.")

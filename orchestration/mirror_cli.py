@@ -4,13 +4,12 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from orchestration.cli_options import JsonOption, WarehouseOption, say, say_json, settings_for
+from orchestration.cli_options import JsonOption, WarehouseOption, published_version, say, say_json, settings_for
 from orchestration.errors import UserError
 
-err = Console(stderr=True)
+EVERY = 10.0
+"""Seconds between two lines about rows, where there is no terminal."""
 
 
 def register(app: typer.Typer) -> None:
@@ -26,42 +25,40 @@ def mirror(
             show_default=False,
         ),
     ] = None,
-    warehouse: WarehouseOption = None,
     schema: Annotated[
-        str, typer.Option(help="Beginning of the schemas' names: c360 makes c360_marts, c360_identity, c360_quality.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Beginning of the schemas' names: c360 makes c360_marts, c360_identity, c360_quality.",
+        ),
     ] = "c360",
     tables: Annotated[
         str | None,
-        typer.Option(help="Only these, with commas: fct_sales,quality.deliveries; default is all.", show_default=False),
+        typer.Option(
+            metavar="NAME",
+            help="Only these, with commas: fct_sales,quality.deliveries; default is all.",
+            show_default=False,
+        ),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Copy also what the server already has.")] = False,
+    warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Copy the published version into a PostgreSQL server in one transaction; readers there see the old or the new."""
     settings = settings_for(warehouse)
+    from orchestration.cli_progress import progress
     from orchestration.mirror.keys import declared_keys
     from orchestration.mirror.mirror import RECORD, mirror
-    from orchestration.publication.versions import current_version
     from orchestration.warehouse.runner import prepare_manifest
 
     url = server or (settings.mirror_url.get_secret_value() if settings.mirror_url else None)
     if not url:
         raise UserError("Name the server: c360 mirror postgresql://user@host:port/database, or set C360_MIRROR_URL.")
-    version = current_version(settings)
-    if version is None:
-        raise UserError(f"Nothing is published in {settings.warehouse} yet: run `c360 refresh` first.")
+    version = published_version(settings)
     names = [name.strip() for name in (tables or "").split(",") if name.strip()]
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def on_rows(table: str, copied: int, rows: int) -> None:
-            if table not in tasks:
-                tasks[table] = bar.add_task(table, total=rows)
-            bar.update(tasks[table], completed=copied, visible=copied < rows)
-
+    with progress("connecting", every=EVERY) as report:
         keys = declared_keys(prepare_manifest(settings))
-        done = mirror(version, url, keys=keys, prefix=schema, names=names, again=again, on_rows=on_rows)
+        done = mirror(version, url, keys=keys, prefix=schema, names=names, again=again, progress=report)
     if as_json:
         say_json({**asdict(done), "as_of": version.manifest.as_of, "changed": done.changed})
     elif not done.changed:

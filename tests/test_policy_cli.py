@@ -7,7 +7,7 @@ from orchestration.settings import PROJECT_ROOT
 def test_the_policies_of_the_project_are_sound_and_counted() -> None:
     done = CliRunner().invoke(policy, ["check"])
     count = len(list((PROJECT_ROOT / "seeds" / "policy").glob("*.csv")))
-    assert done.output == f"The {count} tables of seeds/policy are sound.\n"
+    assert done.output == f"The {count} tables of seeds/policy are sound. Next: c360 refresh\n"
     assert done.exit_code == 0
 
 

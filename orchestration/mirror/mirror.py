@@ -24,6 +24,7 @@ from orchestration.errors import UserError
 from orchestration.mirror.column_types import copied_value, postgres_type
 from orchestration.mirror.keys import Keys
 from orchestration.mirror.server import connect, place
+from orchestration.progress import Progress, silent
 from orchestration.publication.versions import Version
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _ROWS_AT_ONCE = 50_000
 _LOCK_TIMEOUT = "60s"
 _PREFIX = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
-OnRows = Callable[[str, int, int], None]
+OnRows = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def mirror(
     prefix: str = DEFAULT_PREFIX,
     names: Sequence[str] = (),
     again: bool = False,
-    on_rows: OnRows | None = None,
+    progress: Progress = silent,
 ) -> Mirrored:
     """Copy the tables of a published version into a PostgreSQL server, all or none.
 
@@ -103,7 +104,7 @@ def mirror(
         names: `schema.table`, or a table of schema marts, to copy only these; none copies all and drops the mirrored
             tables that are published no more.
         again: Copy also what the server says it has.
-        on_rows: Told table, rows copied and rows in all, as it goes.
+        progress: Hears of each table as its rows are copied.
 
     Raises:
         UserError: an unknown table, a table of that name that somebody else made, or whatever the server refuses. The
@@ -123,8 +124,10 @@ def mirror(
             stale = [table for table in wanted if again or held.get((schemas[table.schema], table.name)) != version.id]
             _refuse_what_others_made(server, [(schemas[t.schema], t.name) for t in stale], held)
             rows: dict[str, int] = {}
+            whole = max(sum(table.rows for table in stale), 1)
             for table in stale:
                 target = (schemas[table.schema], table.name)
+                on_rows = _told(progress, table, sum(rows.values()), whole)
                 rows[table.full_name] = _replace(published, server, table, target, on_rows)
                 _ensure_keys(server, table, target, keys.get(table.full_name, Keys()))
                 _comment(server, table, target)
@@ -235,12 +238,17 @@ def _refuse_what_others_made(
         )
 
 
+def _told(progress: Progress, table: Table, behind: int, whole: int) -> OnRows:
+    """Rows copied of one table, as a share of those of all."""
+    return lambda copied: progress(table.full_name, (behind + copied) / whole)
+
+
 def _replace(
     published: duckdb.DuckDBPyConnection,
     server: psycopg.Connection,
     table: Table,
     target: tuple[str, str],
-    on_rows: OnRows | None,
+    on_rows: OnRows,
 ) -> int:
     """Give a table its columns and the rows of the version; returns their number."""
     types = {column.name: postgres_type(column.data_type) for column in table.columns}
@@ -285,7 +293,7 @@ def _copy(
     server: psycopg.Connection,
     table: Table,
     target: tuple[str, str],
-    on_rows: OnRows | None,
+    on_rows: OnRows,
 ) -> int:
     from pyarrow import csv
 
@@ -301,8 +309,7 @@ def _copy(
                 csv.write_csv(batch, text, options)
                 stream.write(text.getbuffer())
                 copied += batch.num_rows
-                if on_rows:
-                    on_rows(table.full_name, copied, table.rows)
+                on_rows(copied)
         return cursor.rowcount
 
 

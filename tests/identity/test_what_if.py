@@ -62,7 +62,8 @@ def test_a_changed_model_is_measured_step_by_step(stored: Any, tmp_path: Path) -
     doubtful = replace(default_model(load_policy(stored.settings.policy_dir, date(2026, 6, 1))), priors=((inf, 1e-14),))
     save_model(replace(doubtful, provenance={"records": 5}), tmp_path / "doubtful.json")
     told: list[str] = []
-    found = compare_with_present(stored.settings, model=tmp_path / "doubtful.json", tell=told.append)
+    model = tmp_path / "doubtful.json"
+    found = compare_with_present(stored.settings, model=model, progress=lambda step, _share: told.append(step))
     assert (found.pairs, found.pairs_gained, found.pairs_lost) == ((2, 1), 0, 1)
     assert (found.clusters, found.customers, found.customers_split) == ((2, 1), (3, 4), 1)
     assert found.revenue_moved in (Decimal(0), Decimal(25))

@@ -248,11 +248,11 @@ KILLED = textwrap.dedent(
     import sys, time, pickle
     from orchestration.mirror.mirror import mirror
     version = pickle.loads(bytes.fromhex(sys.argv[1]))
-    def told(table, copied, rows):
+    def told(table, share):
         if table == "marts.second":
             print("midway", flush=True)
             time.sleep(600)
-    mirror(version, sys.argv[2], keys={}, on_rows=told)
+    mirror(version, sys.argv[2], keys={}, progress=told)
     """
 )
 
