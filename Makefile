@@ -54,6 +54,9 @@ test-browser: $(EXPLORE_STAMP) ## dashboard and explorer in a headless Chromium 
 test-mirror: install ## `c360 mirror` on a PostgreSQL server of its own (needs initdb and pg_ctl)
 	$(VENV)/bin/python -m pytest -m "server or not slow" tests/mirror
 
+test-clients: install ## real BI clients on a file that is published anew meanwhile (needs uv, npm and their registries)
+	$(VENV)/bin/python -m pytest -m clients tests
+
 RUNS ?= 100000
 fuzz-coverage: install ## the parsers under atheris, RUNS=n inputs (needs the package index)
 	$(UV) run --frozen --no-sync --quiet --with atheris python -m tests.hostile.with_atheris -atheris_runs=$(RUNS) -max_len=400

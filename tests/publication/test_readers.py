@@ -1,5 +1,4 @@
 import os
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -63,31 +62,3 @@ def test_readers_see_no_error_and_no_half_state_while_versions_change(
     assert all(errors == 0 and mixed == 0 for _, errors, mixed, _ in counts), [err[-500:] for _, err in ended]
     assert all(reads > publications for reads, *_ in counts)
     assert max(seen for *_, seen in counts) > 1
-
-
-OLD_CLIENT = textwrap.dedent(
-    """
-    import sys, duckdb
-    with duckdb.connect(sys.argv[1], read_only=True) as con:
-        tables = con.execute("select table_schema, table_name from information_schema.tables").fetchall()
-        for schema, table in tables:
-            con.execute(f'select * from "{schema}"."{table}"').fetchall()
-    print(duckdb.__version__, len(tables))
-    """
-)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("version", ["1.1.3", "1.3.2"])
-def test_an_older_client_reads_every_table(publish_now, version):
-    uv = shutil.which("uv")
-    if uv is None:
-        pytest.skip("uv, which fetches the older client, is not on the path")
-    with_client = [uv, "run", "--no-project", "--quiet", "--with", f"duckdb=={version}", "python", "-c", OLD_CLIENT]
-    ended = subprocess.run([*with_client, str(publish_now().file)], capture_output=True, text=True, check=False)
-    if "Failed to fetch" in ended.stderr or "No solution found" in ended.stderr:
-        pytest.skip(f"no package index gives duckdb {version}")
-    assert ended.returncode == 0, ended.stderr[-500:]
-    told, tables = ended.stdout.split()
-    assert told == version
-    assert int(tables) > 10
