@@ -169,7 +169,7 @@ def load_contracts(directory: Path = CONTRACTS_DIR) -> dict[str, Contract]:
     contracts: dict[str, Contract] = {}
     for path in sorted(directory.glob("*.yml")):
         try:
-            contract = Contract.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+            contract = Contract.model_validate(yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
         except ValidationError as error:
             faults = "; ".join(
                 f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']} (found {str(fault['input'])[:80]!r})"

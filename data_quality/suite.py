@@ -102,7 +102,7 @@ def load_suites(directory: Path = SUITES_DIR) -> dict[str, Suite]:
     suites: dict[str, Suite] = {}
     for path in sorted(directory.glob("*.yml")):
         try:
-            suite = Suite.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+            suite = Suite.model_validate(yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
         except (yaml.YAMLError, ValidationError) as error:
             raise ValueError(f"Suite {path.name} is not valid: {error}") from error
         if path.stem != suite.stage:

@@ -175,9 +175,9 @@ def status(warehouse: WarehouseOption = None, as_json: JsonOption = False) -> No
     """Deliveries, last runs and the published version."""
     settings = settings_for(warehouse)
     from orchestration.gates.gate import report_file
-    from orchestration.jobs import recent_runs
     from orchestration.publication.rollback import hold_in_force
     from orchestration.publication.versions import current_version
+    from orchestration.run_history import recent_runs
     from orchestration.summary import latest_deliveries
 
     version, hold = current_version(settings), hold_in_force(settings)

@@ -320,19 +320,8 @@ def _is_alive(process: str | None) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class RecordedRun:
-    """A run as Dagster recorded it; `started` is UTC."""
-
-    started: datetime
-    job: str
-    status: str
-
-
-def recent_runs(settings: Settings, limit: int) -> list[RecordedRun]:
-    """The last runs on this warehouse, from the CLI or the UI, newest first."""
-    if not settings.dagster_home.exists():
-        return []
+def runs_by_dagster(settings: Settings, limit: int) -> list[tuple[datetime, str, str]]:
+    """Start (UTC), job and status of the last runs, newest first, wherever Dagster keeps them."""
     with open_instance(settings) as instance:
         records = instance.get_run_records(limit=limit)
-    return [RecordedRun(r.create_timestamp, r.dagster_run.job_name, r.dagster_run.status.value) for r in records]
+    return [(r.create_timestamp, r.dagster_run.job_name, r.dagster_run.status.value) for r in records]

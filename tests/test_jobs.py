@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -22,11 +23,13 @@ from orchestration.jobs import (
     StepListener,
     close_dead_runs,
     loggers,
+    open_instance,
     prepare_instance_home,
-    recent_runs,
     refresh_runs,
+    runs_by_dagster,
 )
 from orchestration.plan import RefreshPlan
+from orchestration.run_history import RecordedRun, recent_runs
 from orchestration.run_lock import RunLock
 from orchestration.settings import Settings
 
@@ -88,6 +91,30 @@ def test_a_configuration_that_someone_edited_stays(own_settings: Settings) -> No
 
 def test_a_warehouse_without_runs_has_no_recent_ones(own_settings: Settings) -> None:
     assert recent_runs(own_settings, limit=5) == []
+
+
+def test_recent_runs_are_those_that_dagster_itself_would_tell(own_settings: Settings) -> None:
+    with open_instance(own_settings) as instance:
+        for _ in range(3):
+            started(instance, {})
+    told = recent_runs(own_settings, limit=2)
+    assert [run.status for run in told] == ["STARTED", "STARTED"]
+    assert [(run.started, run.job, run.status) for run in told] == [
+        (moment.replace(tzinfo=None), job, status) for moment, job, status in runs_by_dagster(own_settings, limit=2)
+    ]
+
+
+def test_runs_that_dagster_keeps_elsewhere_are_asked_of_dagster(own_settings: Settings, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    home = prepare_instance_home(own_settings)
+    (home / "dagster.yaml").write_text(
+        f"storage: {{sqlite: {{base_dir: {elsewhere}}}}}\ntelemetry: {{enabled: false}}\n", encoding="utf-8"
+    )
+    with open_instance(own_settings) as instance:
+        started(instance, {})
+    assert not (home / "history").exists()
+    assert isinstance(recent_runs(own_settings, limit=5)[0], RecordedRun)
 
 
 def test_a_second_run_is_told_who_holds_the_warehouse(own_settings: Settings) -> None:

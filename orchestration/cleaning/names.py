@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import opencc
-from pypinyin.constants import PINYIN_DICT
 
+from orchestration.cleaning.pinyin import readings
 from orchestration.cleaning.salutations import salutation
 from orchestration.cleaning.wordlists import POLICY_DIR, REFERENCE_DIR, read_rows
 from orchestration.errors import UserError
@@ -241,7 +241,7 @@ class NameParser:
         """Reading of one character in a given name, without tone; '' where there is none."""
         reading = self._readings.get(character)
         if reading is None:
-            written = PINYIN_DICT.get(ord(character), "").split(",")[0]
+            written = readings().get(ord(character), "").split(",")[0]
             plain = unicodedata.normalize("NFC", _SYLLABLE_TONE.sub("", unicodedata.normalize("NFD", written)))
             reading = plain.replace("ü", "v").replace("ê", "e")
             self._readings[character] = reading
@@ -359,7 +359,7 @@ class NameParser:
         plain = unicodedata.normalize("NFC", plain).replace("ü", "v")
         if plain == self._read(character):
             return True
-        others = PINYIN_DICT.get(ord(character), "").split(",")
+        others = readings().get(ord(character), "").split(",")
         return any(
             plain
             == unicodedata.normalize("NFC", _SYLLABLE_TONE.sub("", unicodedata.normalize("NFD", o))).replace("ü", "v")

@@ -128,14 +128,19 @@ class PhoneParser:
             raise UserError(f"The prefix table {path} is missing: restore it from the repository.")
         rows = duckdb.sql(f"from read_parquet('{path}') order by first_prefix").fetchall()
         self._firsts = [r[0] for r in rows]
-        self._lasts = [r[1] for r in rows]
-        self._places = [_place(r[2], r[3]) for r in rows]
-        self._area_places = {str(r[4]): _place(r[2], r[3]) for r in rows if r[4]}
+        self._ranges = rows
+        # Named where they are asked for: there are a hundred thousand ranges, and few hundred area codes.
+        self._areas = {str(r[4]): r for r in rows if r[4]}
 
     def _mobile_place(self, national: str) -> str | None:
         prefix = int(national[:7])
         at = bisect_right(self._firsts, prefix) - 1
-        return self._places[at] if at >= 0 and prefix <= self._lasts[at] else None
+        found = self._ranges[at] if at >= 0 and prefix <= self._ranges[at][1] else None
+        return _place(found[2], found[3]) if found else None
+
+    def _area_place(self, code: str) -> str | None:
+        found = self._areas.get(code)
+        return _place(found[2], found[3]) if found else None
 
     def _blocks(self, digits: str) -> bool:
         return digits in self._blocked or any(p.fullmatch(digits) for p in self._blocked_patterns)
@@ -289,7 +294,7 @@ class PhoneParser:
             significant = digits[1:]
             if self._home.fixed.fullmatch(significant) is None:
                 return None
-            place = next((self._area_places[digits[:n]] for n in (3, 4) if digits[:n] in self._area_places), None)
+            place = next((self._area_place(digits[:n]) for n in (3, 4) if digits[:n] in self._areas), None)
             return ParsedPhone(f"+86{significant}", "landline", digits, mask(digits), place, rule)
         if self._home.service.fullmatch(digits):
             return ParsedPhone(f"+86{digits}", "landline", digits, mask(digits), None, rule)
@@ -320,6 +325,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         raise UserError(f"blocked_values.csv has a pattern that is not valid ({pattern}): {error}.") from error
 
 
+@cache
 def _place(province: str | None, city: str | None) -> str | None:
     """广东 深圳; a municipality once."""
     return " ".join(dict.fromkeys(p for p in (province, city) if p)) or None

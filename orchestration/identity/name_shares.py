@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 
 import duckdb
-from pypinyin import lazy_pinyin
 
+from orchestration.cleaning.pinyin import usual_reading
 from orchestration.cleaning.wordlists import REFERENCE_DIR, fingerprint, read_rows
 from orchestration.identity.policy import IdentityPolicy
 
@@ -45,7 +45,7 @@ def _characters(directory: Path) -> tuple[tuple[str, float, float], ...]:
     """Character of given names, its share of their characters, and the share of those that sound like it."""
     rows = read_rows(directory / "given_name_characters.csv", ["character", "male", "female"])
     people = {r["character"]: float(r["male"]) + float(r["female"]) for r in rows}
-    reading = {c: lazy_pinyin(c)[0] for c in people}
+    reading = {c: usual_reading(c) for c in people}
     sounds: dict[str, float] = defaultdict(float)
     for character, count in people.items():
         sounds[reading[character]] += count

@@ -179,7 +179,7 @@ def build_file(connection: duckdb.DuckDBPyConnection, path: Path, tables: Sequen
 def column_comments() -> Mapping[str, Mapping[str, str]]:
     """Comments of the columns of identity and quality tables, by `schema.table` and column."""
     described = Path(__file__).with_name("published_columns.yml").read_text(encoding="utf-8")
-    comments: Mapping[str, Mapping[str, str]] = yaml.safe_load(described)
+    comments: Mapping[str, Mapping[str, str]] = yaml.load(described, Loader=yaml.CSafeLoader)
     return comments
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import dagster as dg
 
 from orchestration.resources import Warehouse
-from orchestration.valuation.values import make_values
 
 MODELS_READ = ("int_purchase_days_aggregated", "int_evaluation_days")
 _READS = [
@@ -42,6 +41,9 @@ _SHOWN = ("buyers", "repeat_buyers", "method", "method_reason", "verdict", "mae"
 )
 def valuation(warehouse: Warehouse) -> Iterator[dg.MaterializeResult[Any]]:
     """Fit the models for each day of evaluation and value every buyer."""
+    # Imported where it runs: SciPy takes half a second, which every start of a run or of the UI would pay.
+    from orchestration.valuation.values import make_values
+
     with warehouse.connect() as connection:
         report = make_values(connection, warehouse.settings.policy_dir)
         schemas = {table: connection.execute(f"describe valuation.{table}").fetchall() for table in _TABLES}

@@ -41,6 +41,7 @@ from typing import Any
 import duckdb
 
 from data_quality.contract import load_contracts
+from orchestration.database import literal
 from orchestration.errors import UserError
 from orchestration.policy_rows import Row, first_repeat, policy_fault, read_policy_rows
 from orchestration.warehouse.policy_declaration import DECLARATION, declared_tables
@@ -180,7 +181,9 @@ def _check_patterns(path: Path, rows: Iterable[Row], column: str) -> None:
     with duckdb.connect() as con:
         for row, found in rows:
             try:
-                (matches_nothing,) = con.execute("select regexp_matches('', ?)", [found[column]]).fetchall()[0]
+                # A literal: a parameter has DuckDB import pandas, in every start of a refresh.
+                asked = f"select regexp_matches('', {literal(found[column])})"
+                (matches_nothing,) = con.execute(asked).fetchall()[0]
             except duckdb.Error as error:
                 raise policy_fault(
                     path, row, f"the {column} {found[column]!r} is no regular expression: {error}."

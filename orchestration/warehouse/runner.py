@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -132,10 +133,10 @@ def prepare_manifest(settings: Settings) -> Path:
     Raises:
         UserError: a policy table is wrong, or dbt cannot parse the project; the message holds dbt's own.
     """
-    check_policies(settings.policy_dir, settings.reference_dir, settings.root / "models")
+    fingerprint = _fingerprint(settings.root)
+    _check_once(settings.policy_dir, settings.reference_dir, settings.root / "models", fingerprint)
     manifest = manifest_path(settings)
     stamp = manifest.with_suffix(".stamp")
-    fingerprint = _fingerprint(settings.root)
     files = (manifest, parsed_path(settings), stamp)
     if all(path.exists() for path in files) and stamp.read_text(encoding="utf-8") == fingerprint:
         return manifest
@@ -149,6 +150,12 @@ def prepare_manifest(settings: Settings) -> Path:
         written.write_text(fingerprint, encoding="utf-8")
         written.replace(stamp)
     return manifest
+
+
+@lru_cache(maxsize=1)
+def _check_once(policy_dir: Path, reference_dir: Path, models_dir: Path, _fingerprint: str) -> None:
+    """Check the policies once per process and state of the files: a run and the code location both ask."""
+    check_policies(policy_dir, reference_dir, models_dir)
 
 
 def run_dbt(settings: Settings, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:

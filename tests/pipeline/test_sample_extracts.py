@@ -3,6 +3,8 @@
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -42,6 +44,45 @@ def test_a_second_refresh_without_news_says_so_and_changes_nothing(sample, refre
     done = refresh(sample / "landing", sample / "warehouse")
     assert "Nothing new" in done.stdout
     assert (sample / "warehouse" / "serving" / "current").resolve() == before
+
+
+IMPORTED_AFTER_EACH = """
+import contextlib, io, json, sys
+from orchestration.cli import app
+for command in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()):
+        app(command, standalone_mode=False)
+    print(json.dumps([command[0], sorted(name for name in sys.modules if "." not in name)]))
+"""
+
+
+def test_commands_that_only_read_import_neither_pipeline_nor_statistics(sample, published, tmp_path):
+    warehouse = ["--warehouse", str(sample / "warehouse")]
+    customer = str(published(sample / "warehouse").one("select min(customer_id) from marts.customer_360"))
+    commands = [
+        ["status"],
+        ["customer", customer],
+        ["export", "dormant_return", "--out", str(tmp_path)],
+        ["versions"],
+        ["quarantine", "list"],
+        ["doubtful", "list"],
+        ["review", "list"],
+        ["explain", customer],
+        ["alerts"],
+    ]
+    asked = json.dumps([[*command, *warehouse] for command in commands])
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED_AFTER_EACH, asked],
+        capture_output=True,
+        text=True,
+        cwd=SEEDS.parent,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    imported = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [command for command, _ in imported] == [command for command, *_ in commands]
+    slow = {"dagster", "dagster_dbt", "dbt", "great_expectations", "scipy", "splink", "sqlglot", "altair"}
+    assert [(command, slow & set(modules)) for command, modules in imported if slow & set(modules)] == []
 
 
 def test_one_customer_is_shown_with_profile_tags_and_timeline_and_nothing_unmasked(sample, c360, published):
