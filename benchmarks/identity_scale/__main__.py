@@ -10,10 +10,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from math import log
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cost import exponent
 from benchmarks.identity.sets import END
 from benchmarks.identity_scale.stage import AFTER, TO_XREF
 from benchmarks.machine import PeakMemory, facts, in_words
@@ -68,16 +68,6 @@ def _measure(room: Path, size: int, seed: int, profile: str, memory: str) -> dic
     measured["peak_mb"] = max(peak.mb, measured["peak_mb"])
     measured["load_average"] = [round(load, 1), round(os.getloadavg()[0], 1)]
     return measured
-
-
-def exponent(points: list[tuple[float, float]]) -> float | None:
-    """The power of the size with which the cost grows: slope of the least-squares line through the logarithms."""
-    if len(points) < 2:
-        return None
-    xs, ys = [log(x) for x, _ in points], [log(y) for _, y in points]
-    mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
-    spread = sum((x - mean_x) ** 2 for x in xs)
-    return round(sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True)) / spread, 3)
 
 
 def _total(steps: dict[str, Any], names: tuple[str, ...], what: str) -> float:

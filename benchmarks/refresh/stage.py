@@ -15,7 +15,7 @@ _STARTED = time.perf_counter()
 
 
 def main() -> None:
-    """Refresh `<landing> <warehouse>` and write `measured.json` beside the warehouse."""
+    """Refresh `<landing> <warehouse>` and write `<warehouse>.measured.json`."""
     landing, warehouse = Path(sys.argv[1]), Path(sys.argv[2])
     os.environ |= {"C360_LANDING": str(landing), "C360_WAREHOUSE": str(warehouse)}
     marks: list[dict[str, Any]] = []
@@ -62,7 +62,7 @@ def main() -> None:
         "new_deliveries": len(plan.new_dates),
         "models": _slowest_models(log),
     }
-    warehouse.with_name("measured.json").write_text(json.dumps(measured), encoding="utf-8")
+    warehouse.with_name(f"{warehouse.name}.measured.json").write_text(json.dumps(measured), encoding="utf-8")
 
 
 def _cpu_seconds() -> float:

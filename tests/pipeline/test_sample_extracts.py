@@ -58,11 +58,13 @@ for command in json.loads(sys.argv[1]):
 
 def test_commands_that_only_read_import_neither_pipeline_nor_statistics(sample, published, tmp_path):
     warehouse = ["--warehouse", str(sample / "warehouse")]
-    customer = str(published(sample / "warehouse").one("select min(customer_id) from marts.customer_360"))
+    bi = published(sample / "warehouse")
+    customer = str(bi.one("select min(customer_id) from marts.customer_360"))
+    audience = str(bi.one("select min(audience) from marts.audience_members"))
     commands = [
         ["status"],
         ["customer", customer],
-        ["export", "dormant_return", "--out", str(tmp_path)],
+        ["export", audience, "--out", str(tmp_path)],
         ["versions"],
         ["quarantine", "list"],
         ["doubtful", "list"],
