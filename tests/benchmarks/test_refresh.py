@@ -36,8 +36,7 @@ def test_the_floor_and_pandas_say_the_same_of_every_customer(tmp_path: Path) -> 
     with duckdb.connect(str(tmp_path / floor.FILE), read_only=True) as con:
         from_sql = con.execute("from customer_360").df()
     assert set(in_frames.columns) == set(from_sql.columns)
-    for frame in (in_frames, from_sql):
-        frame.sort_values("customer_id", inplace=True, ignore_index=True)
+    in_frames, from_sql = (frame.sort_values("customer_id", ignore_index=True) for frame in (in_frames, from_sql))
     for column in from_sql.columns:
         left, right = from_sql[column], in_frames[column]
         if pd.api.types.is_numeric_dtype(left):
@@ -53,8 +52,8 @@ def test_agreement_compares_customers_of_whom_both_know_the_same_records(tmp_pat
     published = tmp_path / "c360.duckdb"
     with duckdb.connect() as con:
         con.execute(
-            "copy (select * from (values ('pos.members', 'M1', 'p1', true, true), ('pos.members', 'M2', 'p2', true, true), "
-            "('pos.members', 'M3', 'p2', true, true)) as t(source, record_key, person_id, loaded, identified)) "
+            "copy (select * from (values "
+            "('pos.members', 'M1', 'p1', true, true), ('pos.members', 'M2', 'p2', true, true), ('pos.members', 'M3', 'p2', true, true)) as t(source, record_key, person_id, loaded, identified)) "
             f"to '{tmp_path}/truth/records.parquet'"
         )
         money = "as t(customer_id, orders, gross_revenue, net_revenue, cases)"
