@@ -53,7 +53,8 @@ def test_agreement_compares_customers_of_whom_both_know_the_same_records(tmp_pat
     with duckdb.connect() as con:
         con.execute(
             "copy (select * from (values "
-            "('pos.members', 'M1', 'p1', true, true), ('pos.members', 'M2', 'p2', true, true), ('pos.members', 'M3', 'p2', true, true)) as t(source, record_key, person_id, loaded, identified)) "
+            "('pos.members', 'M1', 'p1', true, true), ('pos.members', 'M2', 'p2', true, true), "
+            "('pos.members', 'M3', 'p2', true, true)) as t(source, record_key, person_id, loaded, identified)) "
             f"to '{tmp_path}/truth/records.parquet'"
         )
         money = "as t(customer_id, orders, gross_revenue, net_revenue, cases)"
