@@ -57,4 +57,6 @@ def _hide(digits: str) -> str:
 
 
 def _is_date(text: str) -> bool:
-    return re.fullmatch(r"(19|20)\d\d-[01]\d-[0-3]\d", text) is not None
+    # Also with the hour that follows: what comes after it is no run of digits any more. A day that no calendar has is
+    # what somebody may have to see.
+    return re.fullmatch(r"(19|20)\d\d-\d\d-\d\d( [0-2]\d)?", text) is not None

@@ -369,8 +369,10 @@ def _print_published(settings: Settings, as_json: bool) -> None:
     shown.add_row("customers", f"{summary.customers:,}")
     for tier, customers in summary.tiers.items():
         shown.add_row(f"tier {tier}", f"{customers:,}")
-    shown.add_row("checks passed / failed", f"{summary.checks_passed:,} / {summary.checks_failed:,}")
+    shown.add_row("checks passed / warned", f"{summary.checks_passed:,} / {len(summary.warnings):,}")
     out.print(shown)
+    for warning in summary.warnings:
+        say(f"Warning: {warning}")
     say(f"Published file: {settings.serving_dir / 'current' / 'c360.duckdb'}")
     where = f"--warehouse {_short(settings.warehouse)}"
     say(

@@ -117,8 +117,9 @@ class PlainTable(Table):
 def table(*columns: str, title: str | None = None) -> PlainTable:
     """A table that folds what is long and never cuts it, so that it can be copied."""
     made = PlainTable(title=title, title_justify="left")
-    for column in columns:
-        made.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        # What stands first is what one copies into the next command: it stays in one piece.
+        made.add_column(column, overflow="fold", no_wrap=number == 0)
     return made
 
 

@@ -75,8 +75,8 @@ def list_entries(
     decided = read_decisions(settings)
     choice = Choice(dataset=dataset, reason=reason, file=file, status=None if every else "open")
     with connect(settings, read_only=True) as con:
-        found = entries(con, choice, limit)
-        numbers = counts(con, choice)
+        chosen = entries(con, choice)
+    found, numbers = chosen[:limit], counts(chosen)
     if as_json:
         summary = [dict(zip(("dataset", "reason", "status", "entries"), row, strict=True)) for row in numbers]
         say_json({"summary": summary, "entries": [entry.as_data() for entry in found]})
@@ -88,19 +88,20 @@ def list_entries(
     for name, why, status, number in numbers:
         by_reason.add_row(name, why, status, f"{number:,}")
     out.print(by_reason)
-    shown = table("entry", "delivery", "file", "line", "reasons", "values at fault", "status")
+    shown = table("entry", "file", "line", "reasons", "values at fault, or what is wrong", "status")
     for entry in found:
         data = entry.as_data()
         shown.add_row(
             entry.entry_id,
-            str(entry.delivery_date or ""),
             data["file"],
             str(entry.line_number or "all"),
             ", ".join(entry.reasons),
-            ", ".join(f"{name}={value}" for name, value in data["values_masked"].items()),
+            data["message"] or ", ".join(f"{name}={value}" for name, value in data["values_masked"].items()),
             f"{entry.status} ({entry.resolution})" if entry.resolution else _status(entry, decided.get(entry.entry_id)),
         )
     out.print(shown)
+    if len(chosen) > limit:
+        say(f"{limit} of {len(chosen):,} entries; --limit, --dataset, --reason and --file show others.")
     say("Next: c360 quarantine show ENTRY, then release or discard it; or let the source deliver the file corrected.")
 
 

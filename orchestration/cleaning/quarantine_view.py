@@ -5,6 +5,7 @@ not: building the table (`quarantine.py`), and how decisions bind a run (`releas
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -56,6 +57,7 @@ class Entry:
     status: str
     resolution: str | None
     resolved_on: date | None
+    message: str | None = None
     content: Mapping[str, str] = field(repr=False, default_factory=dict)
 
     @property
@@ -77,7 +79,8 @@ class Entry:
     def as_data(self, *, whole: bool = False) -> dict[str, Any]:
         """Everything that may be shown."""
         shown = {name: value for name, value in asdict(self).items() if name != "content"}
-        return shown | {"file": mask(self.file), "values_masked": self.masked(whole=whole)}
+        message = mask(self.message) if self.message else None
+        return shown | {"file": mask(self.file), "message": message, "values_masked": self.masked(whole=whole)}
 
 
 def masked_value(contract: Contract | None, column: str, value: str) -> str:
@@ -91,7 +94,7 @@ def masked_value(contract: Contract | None, column: str, value: str) -> str:
     return mask(value[:60])
 
 
-def entries(con: duckdb.DuckDBPyConnection, choice: Choice, limit: int | None = None) -> list[Entry]:
+def entries(con: duckdb.DuckDBPyConnection, choice: Choice) -> list[Entry]:
     """The entries of the quarantine that were chosen, the newest delivery first.
 
     Raises:
@@ -104,7 +107,12 @@ def entries(con: duckdb.DuckDBPyConnection, choice: Choice, limit: int | None = 
         """
         select
             entry_id, source, dataset, delivery_date, file, line_number, level, reasons, status, resolution,
-            resolved_on, coalesce(row_content, map([]::varchar[], []::varchar[]))
+            resolved_on,
+            case when level = 'file' then (
+                select any_value(files.message) from quality.delivery_files as files
+                where files.file = quarantine.file and files.status = 'quarantined'
+            ) end,
+            coalesce(row_content, map([]::varchar[], []::varchar[]))
         from quality.quarantine
         where (len($entries::varchar[]) = 0 or list_contains($entries::varchar[], entry_id))
             and ($source is null or (source = $source and dataset = $dataset))
@@ -112,8 +120,7 @@ def entries(con: duckdb.DuckDBPyConnection, choice: Choice, limit: int | None = 
                 reasons, lambda x: split_part(x, ':', 1) = $reason)) > 0)
             and ($file is null or file = $file or parse_filename(file) = $file)
             and ($status is null or status = $status)
-        order by delivery_date desc nulls first, source, dataset, file, line_number nulls first
-        limit $limit""",
+        order by delivery_date desc nulls first, source, dataset, file, line_number nulls first""",
         {
             "entries": list(choice.entries),
             "source": source or None,
@@ -121,7 +128,6 @@ def entries(con: duckdb.DuckDBPyConnection, choice: Choice, limit: int | None = 
             "reason": choice.reason,
             "file": choice.file,
             "status": None if choice.entries else choice.status,
-            "limit": limit if limit is not None else 2**40,
         },
     ).fetchall()
     found = [Entry(*row) for row in rows]
@@ -133,14 +139,13 @@ def entries(con: duckdb.DuckDBPyConnection, choice: Choice, limit: int | None = 
     return found
 
 
-def counts(con: duckdb.DuckDBPyConnection, choice: Choice) -> list[tuple[str, str, str, int]]:
-    """How many entries were chosen, by dataset, reason and status, the most frequent first."""
-    found: dict[tuple[str, str, str], int] = {}
-    for entry in entries(con, choice):
-        dataset = f"{entry.source or '?'}/{entry.dataset or '?'}"
-        for reason in entry.reasons:
-            key = (dataset, reason, entry.status)
-            found[key] = found.get(key, 0) + 1
+def counts(chosen: Sequence[Entry]) -> list[tuple[str, str, str, int]]:
+    """How many entries there are by dataset, reason and status, the most frequent first."""
+    found = Counter(
+        (f"{entry.source or '?'}/{entry.dataset or '?'}", reason, entry.status)
+        for entry in chosen
+        for reason in entry.reasons
+    )
     return sorted(((*key, number) for key, number in found.items()), key=lambda row: (-row[3], row[:3]))
 
 

@@ -15,6 +15,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from data_quality.contract import ContractError, load_contracts
+from orchestration.as_of import raw_delivery_dates
 from orchestration.errors import UserError
 from orchestration.ingestion.problems import FileProblem
 from orchestration.settings import SOURCES, Settings
@@ -77,7 +78,8 @@ def discover(settings: Settings) -> list[LandingFile]:
     Files of deliveries after `known_on` are not there yet, as far as this run is concerned.
 
     Raises:
-        UserError: the landing zone is absent, is not a folder, or may not be listed, or a contract file is not valid.
+        UserError: the landing zone is absent, is not a folder, or may not be listed, a contract file is not valid, or
+            the clock is behind the deliveries that were taken in.
     """
     return scan(settings).files
 
@@ -102,6 +104,18 @@ def scan(settings: Settings) -> Landing:
     return Landing(sorted(walk.files, key=lambda file: file.relative), walk.ignored)
 
 
+def _require_clock(settings: Settings, today: date, latest: date) -> None:
+    """Refuse to look at dates by a clock that was set back: what was delivered lately would lie in the future."""
+    delivered = raw_delivery_dates(settings)
+    if delivered and delivered[-1] > latest:
+        raise UserError(
+            f"By this machine's clock it is {today} in {settings.timezone}, and a delivery of {delivered[-1]} was "
+            "taken in already. Set the clock (or C360_TIMEZONE) right and run again; if that delivery was dated "
+            f"wrongly, move its folders away: {settings.raw_dir}/*/*/delivery_date={delivered[-1]}. "
+            "Nothing was changed."
+        )
+
+
 class _Walk:
     """One pass over the landing zone."""
 
@@ -109,8 +123,10 @@ class _Walk:
         self.root = settings.landing
         self.real_root = settings.landing.resolve()
         self.earliest = settings.first_delivery
+        today = datetime.now(ZoneInfo(settings.timezone)).date()
         # A source ahead of the business time zone may put tomorrow's date on tonight's folder.
-        self.latest = datetime.now(ZoneInfo(settings.timezone)).date() + timedelta(days=1)
+        self.latest = today + timedelta(days=1)
+        _require_clock(settings, today, self.latest)
         self.is_known = settings.is_known
         self.datasets: dict[str, list[str]] = {source: [] for source in SOURCES}
         try:

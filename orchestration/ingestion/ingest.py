@@ -162,10 +162,13 @@ def record_unplaced(settings: Settings, landing: list[LandingFile] | None = None
         Those files, by path. A file that has left the landing zone stays remembered.
     """
     with explaining_write_errors(settings, "the list of files without a dataset"), writing_alone(settings):
-        files = [file for file in (discover(settings) if landing is None else landing) if file.home is None]
+        found = discover(settings) if landing is None else landing
+        files = [file for file in found if file.home is None]
         folder = unplaced_dir(settings)
         manifest = read_manifest(folder)
-        placed = Manifest(dict(manifest.files))
+        # A file that found its place (a contract, a setting or a clock is another now) is listed there alone.
+        at_home = {file.relative for file in found if file.home is not None}
+        placed = Manifest({name: entry for name, entry in manifest.files.items() if name not in at_home})
         for file in files:
             known = placed.files.get(file.relative)
             if file.problem is None or _is_same_fault(file, known):

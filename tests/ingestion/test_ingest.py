@@ -2,7 +2,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from data_quality.contract import Contract, load_contracts
 from orchestration.as_of import raw_delivery_dates
 from orchestration.database import connect
 from orchestration.errors import UserError, WarehouseBusyError
-from orchestration.ingestion import ingest, raw_store
+from orchestration.ingestion import discovery, ingest, raw_store
 from orchestration.ingestion.ingest import has_new_unplaced_files, ingest_partition, new_delivery_dates, record_unplaced
 from orchestration.settings import Settings
 
@@ -206,6 +206,34 @@ def test_files_without_a_dataset_are_remembered_once_and_copied(deliver: Deliver
         ("pos", "sales", None, "quarantined"),
         ("pos", None, DAY, "quarantined"),
     ]
+
+
+def test_a_file_that_finds_its_place_later_is_listed_once(deliver: Deliver, raw: Any) -> None:
+    deliver("sales.csv", sales("T1"))
+    before = raw.settings.model_copy(update={"first_delivery": date(2025, 4, 1)})
+    assert [file.reason for file in record_unplaced(before)] == ["bad_delivery_date"]
+    assert raw.ingest().rows == 1
+    assert raw.query("select file, status from raw.files") == [("pos/2025-03-14/sales.csv", "read")]
+    assert not has_new_unplaced_files(raw.settings)
+
+
+def test_a_clock_that_was_set_back_is_told_before_anything_is_taken_for_future(
+    deliver: Deliver, raw: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = datetime(2025, 3, 12, 23, 59)  # noqa: DTZ001 - business time
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return moment.replace(tzinfo=tz)
+
+    deliver("sales.csv", sales("T1"))
+    raw.ingest()
+    monkeypatch.setattr(discovery, "datetime", Clock)
+    with pytest.raises(UserError, match="clock it is 2025-03-12 in Asia/Shanghai, and a delivery of 2025-03-14"):
+        new_delivery_dates(raw.settings)
+    moment += timedelta(minutes=2)
+    assert new_delivery_dates(raw.settings) == []
 
 
 def test_links_out_of_the_landing_zone_are_never_copied(deliver: Deliver, raw: Any, tmp_path: Path) -> None:
