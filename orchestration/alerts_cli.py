@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestration.cli_options import (
+    DAILY,
     JsonOption,
     WarehouseOption,
     out,
@@ -22,7 +23,7 @@ from orchestration.settings import Settings
 
 def register(app: typer.Typer) -> None:
     """Add this command to `c360`."""
-    app.command()(alerts)
+    app.command(rich_help_panel=DAILY)(alerts)
 
 
 class _ToTerminal(logging.Handler):

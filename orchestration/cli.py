@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 from zoneinfo import ZoneInfo
 
 import typer
+from typer.core import TyperGroup
 
 from orchestration import (
     alerts_cli,
@@ -32,6 +33,10 @@ from orchestration import (
     versions_cli,
 )
 from orchestration.cli_options import (
+    CUSTOMERS,
+    DAILY,
+    DEVELOPMENT,
+    PANELS,
     JsonOption,
     LandingOption,
     WarehouseOption,
@@ -52,10 +57,26 @@ from orchestration.settings import Settings
 if TYPE_CHECKING:
     from orchestration.plan import RefreshPlan
 
-BUG, USER_FAULT, GATE_FAILED = 1, 2, 3
+BUG, USER_FAULT, GATE_FAILED, STOPPED = 1, 2, 3, 130
+
+
+class _InParts(TyperGroup):
+    """The commands in the parts of the help, by name in each."""
+
+    def list_commands(self, _context: object) -> list[str]:
+        """Names in the order in which the help shows them."""
+        parts = {name: getattr(command, "rich_help_panel", None) for name, command in self.commands.items()}
+        place = {name: PANELS.index(part) if part in PANELS else len(PANELS) for name, part in parts.items()}
+        return sorted(self.commands, key=lambda name: (place[name], name))
+
 
 app = typer.Typer(
-    help="Customer 360: from raw extracts to a gated BI file.", no_args_is_help=True, pretty_exceptions_enable=False
+    cls=_InParts,
+    help="Customer 360: from raw extracts to a gated BI file.",
+    epilog="Exit status: 0 done, 1 a bug, 2 a fault you can mend, 3 a gate failed and nothing was published, "
+    "130 stopped. What holds for every command: docs/cli.md",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
 )
 alerts_cli.register(app)
 identity_cli.register(app)
@@ -95,7 +116,7 @@ def _fail(error: UserError) -> NoReturn:
     sys.exit(USER_FAULT)
 
 
-@app.command()
+@app.command(rich_help_panel=DAILY)
 def refresh(
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
@@ -154,6 +175,13 @@ def _run_job(settings: Settings, plan: "RefreshPlan | None", as_json: bool) -> N
                 run_refresh(settings, plan, progress=report)
         except RefreshFailedError as failed:
             failure = failed
+    if failure is not None and failure.interrupted:
+        say_aside("Stopped. The published file stayed as it was; run it again to take up what was begun.")
+        if as_json:
+            say_fault("stopped", STOPPED)
+        sys.stdout.flush()
+        # Threads of dbt may still be giving up; an orderly end would wait for them, or abort over them.
+        os._exit(STOPPED)
     if failure is not None:
         for step in failure.failures:
             err.print(f"{step.step}: {step.reason}", style="red", highlight=False, markup=False, soft_wrap=True)
@@ -170,7 +198,7 @@ def _run_job(settings: Settings, plan: "RefreshPlan | None", as_json: bool) -> N
 recovery_cli.register(app, _rebuild)
 
 
-@app.command()
+@app.command(rich_help_panel=DAILY)
 def status(warehouse: WarehouseOption = None, as_json: JsonOption = False) -> None:
     """Deliveries, last runs and the published version."""
     settings = settings_for(warehouse)
@@ -216,7 +244,7 @@ def status(warehouse: WarehouseOption = None, as_json: JsonOption = False) -> No
         say(f"Quality of the last run: {report_file(settings)}")
 
 
-@app.command()
+@app.command(rich_help_panel=CUSTOMERS)
 def customer(
     who: Annotated[str, typer.Argument(help="Customer id, phone or name.")],
     events: Annotated[int, typer.Option(metavar="N", min=0, help="How many moments of the timeline.")] = 20,
@@ -267,7 +295,7 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-@app.command()
+@app.command(rich_help_panel=DEVELOPMENT)
 def generate(
     landing: LandingOption = None,
     people: Annotated[int, typer.Option(metavar="N", min=1, help="How many people live in the world.")] = 20_000,
@@ -310,7 +338,7 @@ def generate(
     say(f"Next: c360 refresh --landing {_short(settings.landing)}")
 
 
-@app.command()
+@app.command(rich_help_panel=DEVELOPMENT)
 def dev(
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
@@ -329,7 +357,7 @@ def dev(
     os.execv(dagster, [dagster, "dev", "--workspace", workspace, "--host", "127.0.0.1", "--port", str(port)])  # noqa: S606
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(rich_help_panel=DEVELOPMENT, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def dbt(context: typer.Context, warehouse: WarehouseOption = None) -> None:
     """Run dbt on this warehouse: `c360 dbt docs generate`, `c360 dbt build --select marts`."""
     settings = settings_for(warehouse)

@@ -30,6 +30,17 @@ _WIDTH = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 1000
 out = Console(width=_WIDTH)
 err = Console(stderr=True)
 
+# The parts of `c360 --help`, in their order.
+DAILY, CUSTOMERS, DATA, PUBLISHED, RECOVERY, RULES, DEVELOPMENT = PANELS = (
+    "Every day",
+    "Customers and who they are",
+    "Data that a person decides about",
+    "What others get",
+    "Versions, backup and recovery",
+    "Rules and documents",
+    "Trying and developing",
+)
+
 LandingOption = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Landing zone [C360_LANDING].", show_default=False)
 ]

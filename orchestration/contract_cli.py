@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestration.cli_options import JsonOption, out, say, say_json, table, today
+from orchestration.cli_options import DATA, JsonOption, out, say, say_json, table, today
 from orchestration.errors import UserError
 from orchestration.settings import Settings
 
@@ -17,7 +17,7 @@ contract = typer.Typer(help="The contracts of the datasets in data_quality/contr
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `c360`."""
-    app.add_typer(contract, name="contract")
+    app.add_typer(contract, name="contract", rich_help_panel=DATA)
 
 
 @contract.callback()

@@ -5,20 +5,13 @@ from typing import Annotated
 
 import typer
 
-from orchestration.cli_options import (
-    JsonOption,
-    WarehouseOption,
-    published_version,
-    say,
-    say_json,
-    settings_for,
-)
+from orchestration.cli_options import DAILY, JsonOption, WarehouseOption, published_version, say, say_json, settings_for
 from orchestration.errors import UserError
 
 
 def register(app: typer.Typer) -> None:
     """Add this command to `c360`."""
-    app.command()(dashboard)
+    app.command(rich_help_panel=DAILY)(dashboard)
 
 
 def dashboard(

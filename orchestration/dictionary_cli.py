@@ -2,13 +2,13 @@
 
 import typer
 
-from orchestration.cli_options import JsonOption, say, say_json
+from orchestration.cli_options import RULES, JsonOption, say, say_json
 from orchestration.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
     """Add this command to `c360`."""
-    app.command()(dictionary)
+    app.command(rich_help_panel=RULES)(dictionary)
 
 
 def dictionary(as_json: JsonOption = False) -> None:

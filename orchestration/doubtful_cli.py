@@ -10,6 +10,7 @@ import typer
 
 from orchestration.cli_options import (
     BINDS,
+    DATA,
     AllOption,
     ByOption,
     ExportOption,
@@ -35,7 +36,7 @@ doubtful = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `c360`."""
-    app.add_typer(doubtful, name="doubtful")
+    app.add_typer(doubtful, name="doubtful", rich_help_panel=DATA)
 
 
 @doubtful.command("list")

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from orchestration.cli_options import WarehouseOption, published_version, say, settings_for
+from orchestration.cli_options import CUSTOMERS, WarehouseOption, published_version, say, settings_for
 
 
 def register(app: typer.Typer) -> None:
     """Add this command to `c360`."""
-    app.command()(explore)
+    app.command(rich_help_panel=CUSTOMERS)(explore)
 
 
 def explore(

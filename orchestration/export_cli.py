@@ -7,6 +7,7 @@ import typer
 
 from orchestration.cli_completion import audiences
 from orchestration.cli_options import (
+    PUBLISHED,
     JsonOption,
     WarehouseOption,
     published_version,
@@ -19,7 +20,7 @@ from orchestration.errors import UserError
 
 def register(app: typer.Typer) -> None:
     """Add this command to `c360`."""
-    app.command()(export)
+    app.command(rich_help_panel=PUBLISHED)(export)
 
 
 def export(

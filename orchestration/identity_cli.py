@@ -12,6 +12,7 @@ import typer
 
 from orchestration.cli_options import (
     BINDS,
+    CUSTOMERS,
     ByOption,
     ExportOption,
     JsonOption,
@@ -60,10 +61,10 @@ _DECIDED = {
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `c360`."""
-    app.command()(explain)
-    app.command()(unmerge)
-    app.add_typer(review, name="review")
-    app.add_typer(identity, name="identity")
+    app.command(rich_help_panel=CUSTOMERS)(explain)
+    app.command(rich_help_panel=CUSTOMERS)(unmerge)
+    app.add_typer(review, name="review", rich_help_panel=CUSTOMERS)
+    app.add_typer(identity, name="identity", rich_help_panel=CUSTOMERS)
 
 
 def explain(

@@ -24,6 +24,7 @@ RUN_EVENTS = "c360_run_events"
 DBT_LOG = "last_dbt_build.log"
 
 _USER_ERRORS = {"UserError", "WarehouseBusyError"}
+_INTERRUPTS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
 
 _INSTANCE_CONFIG = """\
 # Written once by customer360; edit as you like.
@@ -148,6 +149,7 @@ class StepEnd:
     reason: str | None = None
     user_error: bool = False
     gate: bool = False
+    interrupted: bool = False
 
 
 OnStep = Callable[[StepEnd, int, int], None]
@@ -173,7 +175,9 @@ class StepListener(logging.Handler):
 
 def _failed(step: str, error: SerializableErrorInfo | None) -> StepEnd:
     """Find the user's fault in the causes of a failure, else the innermost cause; a bug keeps its class name."""
+    interrupted = False
     while error is not None and error.cause is not None and error.cls_name not in _USER_ERRORS:
+        interrupted = interrupted or error.cls_name in _INTERRUPTS
         error = error.cause
     if error is None:
         return StepEnd(
@@ -187,19 +191,22 @@ def _failed(step: str, error: SerializableErrorInfo | None) -> StepEnd:
         reason=message.split(": ", 1)[-1] if user_error or gate else message,
         user_error=user_error,
         gate=gate,
+        interrupted=interrupted or error.cls_name in _INTERRUPTS,
     )
 
 
 class RefreshFailedError(Exception):
     """A refresh did not reach publication; BI still sees what it saw before.
 
-    `failures` are the steps that failed, `user_error` says that the user can mend every one of them.
+    `failures` are the steps that failed, `user_error` says that the user can mend every one of them, `interrupted`
+    that somebody stopped it.
     """
 
     def __init__(self, failures: list[StepEnd]) -> None:
         super().__init__("; ".join(f"{f.step}: {f.reason}" for f in failures))
         self.failures = failures
         self.gate_failed = any(f.gate for f in failures)
+        self.interrupted = any(f.interrupted for f in failures)
         self.user_error = bool(failures) and all(f.user_error for f in failures)
 
 

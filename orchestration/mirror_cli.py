@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from orchestration.cli_options import JsonOption, WarehouseOption, published_version, say, say_json, settings_for
+from orchestration.cli_options import (
+    PUBLISHED,
+    JsonOption,
+    WarehouseOption,
+    published_version,
+    say,
+    say_json,
+    settings_for,
+)
 from orchestration.errors import UserError
 
 EVERY = 10.0
@@ -14,7 +22,7 @@ EVERY = 10.0
 
 def register(app: typer.Typer) -> None:
     """Add this command to `c360`."""
-    app.command()(mirror)
+    app.command(rich_help_panel=PUBLISHED)(mirror)
 
 
 def mirror(

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestration.cli_completion import policy_tables
-from orchestration.cli_options import JsonOption, day_option, say, say_json, today
+from orchestration.cli_options import RULES, JsonOption, day_option, say, say_json, today
 from orchestration.errors import UserError
 from orchestration.settings import Settings
 
@@ -15,7 +15,7 @@ policy = typer.Typer(help="The rules of seeds/policy, in words.", no_args_is_hel
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `c360`."""
-    app.add_typer(policy, name="policy")
+    app.add_typer(policy, name="policy", rich_help_panel=RULES)
 
 
 @policy.command()

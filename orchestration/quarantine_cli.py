@@ -11,6 +11,7 @@ import typer
 
 from orchestration.cli_options import (
     BINDS,
+    DATA,
     AllOption,
     ByOption,
     JsonOption,
@@ -53,7 +54,7 @@ FileOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `c360`."""
-    app.add_typer(quarantine, name="quarantine")
+    app.add_typer(quarantine, name="quarantine", rich_help_panel=DATA)
 
 
 @quarantine.command("list")

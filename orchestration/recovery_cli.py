@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from orchestration.cli_options import (
+    RECOVERY,
     JsonOption,
     WarehouseOption,
     done,
@@ -64,10 +65,10 @@ def register(app: typer.Typer, run_rebuild: Callable[[Settings, bool], None]) ->
             file=version.file,
         )
 
-    app.command()(backup)
-    app.command()(restore)
-    app.command()(rebuild)
-    app.command()(prune)
+    app.command(rich_help_panel=RECOVERY)(backup)
+    app.command(rich_help_panel=RECOVERY)(restore)
+    app.command(rich_help_panel=RECOVERY)(rebuild)
+    app.command(rich_help_panel=RECOVERY)(prune)
 
 
 def backup(

@@ -10,6 +10,7 @@ import typer
 
 from orchestration.cli_completion import versions as completed_versions
 from orchestration.cli_options import (
+    RECOVERY,
     ByOption,
     JsonOption,
     WarehouseOption,
@@ -28,9 +29,9 @@ from orchestration.settings import Settings
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `c360`."""
-    app.command()(versions)
-    app.command()(rollback)
-    app.command()(diff)
+    app.command(rich_help_panel=RECOVERY)(versions)
+    app.command(rich_help_panel=RECOVERY)(rollback)
+    app.command(rich_help_panel=RECOVERY)(diff)
 
 
 def versions(

@@ -7,6 +7,7 @@ import pytest
 import typer
 
 from orchestration.cli import app
+from orchestration.cli_options import PANELS
 from orchestration.settings import PROJECT_ROOT
 
 PAGE = PROJECT_ROOT / "docs" / "cli.md"
@@ -66,6 +67,13 @@ def test_a_command_says_what_it_does_in_one_sentence_and_explains_each_option(pa
 def test_a_group_of_commands_says_what_it_is_about_and_shows_its_help(path: str, group: typer.core.TyperGroup) -> None:
     assert (group.help or "").endswith("."), path
     assert group.no_args_is_help, path
+
+
+def test_every_command_stands_in_a_part_of_the_help() -> None:
+    first = typer.main.get_command(app).commands
+    assert {
+        name: command.rich_help_panel for name, command in first.items() if command.rich_help_panel not in PANELS
+    } == {}
 
 
 def test_every_command_speaks_json_or_has_a_reason_not_to() -> None:

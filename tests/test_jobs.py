@@ -2,8 +2,10 @@
 
 import logging
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -178,6 +180,12 @@ def broken() -> None:
     raise ZeroDivisionError("division by zero")
 
 
+@dg.asset
+def stopped() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(5)
+
+
 @dg.asset_check(asset=sound, blocking=True)
 def nothing_is_amiss() -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.ERROR)
@@ -205,6 +213,12 @@ def test_a_bug_keeps_the_name_of_its_error(heard: list[StepEnd]) -> None:
     (end,) = heard
     assert not end.user_error
     assert "ZeroDivisionError" in (end.reason or "")
+
+
+def test_a_run_that_somebody_stops_is_no_bug(heard: list[StepEnd]) -> None:
+    run(stopped)
+    assert [end.interrupted for end in heard] == [True]
+    assert RefreshFailedError(heard).interrupted
 
 
 def test_a_failed_gate_is_known_as_one_and_what_is_behind_it_does_not_run(heard: list[StepEnd]) -> None:
