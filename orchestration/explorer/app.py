@@ -93,19 +93,19 @@ def _header(speech: Speech, version: Version, role: Role) -> str:
     """Title, what is shown to whom, and the choices of page and language; returns the page."""
     title, pages, languages = st.columns([5, 3, 2], vertical_alignment="bottom")
     title.header(speech.say("app.title"), anchor=False)
+    st.session_state.setdefault("page", "audiences" if st.query_params.get("page") == "audiences" else "customer")
+    st.session_state.setdefault("language", "zh" if speech.is_chinese else "en")
     chosen = pages.segmented_control(
         speech.say("app.title"),
         ["customer", "audiences"],
-        default="audiences" if st.query_params.get("page") == "audiences" else "customer",
         format_func=lambda page: speech.say("app.customer" if page == "customer" else "app.audiences"),
         key="page",
         label_visibility="collapsed",
     )
-    page = chosen or "customer"
+    page = st.query_params["page"] = chosen or "customer"
     language = languages.segmented_control(
         speech.say("app.language"),
         ["en", "zh"],
-        default="zh" if speech.is_chinese else "en",
         format_func=lambda code: "中文" if code == "zh" else "English",
         key="language",
         label_visibility="collapsed",
@@ -129,10 +129,10 @@ def _header(speech: Speech, version: Version, role: Role) -> str:
 
 def _customers(settings: Settings, speech: Speech, version: Version, role: Role) -> None:
     """Looking a customer up, and all there is about the one that was chosen."""
-    wanted = str(st.query_params.get("customer", ""))
+    # The address is read once: from then on it follows what is chosen.
+    st.session_state.setdefault("who", str(st.query_params.get("customer", "")))
     text = st.text_input(
         speech.say("search.label"),
-        value=wanted,
         placeholder=speech.say("search.unmasked" if role.sees_contact_data else "search.masked"),
         key="who",
         autocomplete="off",
@@ -297,17 +297,16 @@ def _audiences(settings: Settings, speech: Speech, version: Version, role: Role)
         return
     counts = ("members", "held_out", "planned", "may_contact")
     _titled_table(speech, "audiences.overview", ("audience", *counts), sizes, numbers=counts)
-    pick, narrow = st.columns(2)
-    audience = pick.selectbox(
+    audience = st.selectbox(
         speech.say("audiences.pick"),
         [str(row["audience"]) for row in sizes],
         format_func=lambda code: speech.code("audience", code),
         key="audience",
     )
-    status = narrow.selectbox(
+    status = st.pills(
         speech.say("audiences.status"),
-        [None, *reading.contact_statuses(version, audience)],
-        format_func=lambda code: speech.code("contact_status", code) if code else speech.say("audiences.all"),
+        reading.contact_statuses(version, audience),
+        format_func=lambda code: speech.code("contact_status", code),
         key=f"status-{audience}",
     )
     st.subheader(speech.say("download.title"), anchor=False)
