@@ -15,6 +15,9 @@ from rich.text import Text
 from orchestration.cli_options import err, say_aside
 from orchestration.progress import Progress as Report
 
+NOW_AND_THEN = 10.0
+"""Seconds between two lines about work in many small pieces."""
+
 # A guess from less than this is worth nothing: the first steps are the shortest.
 _LEAST_SHARE = 0.03
 _LEAST_SECONDS = 2.0
@@ -47,7 +50,7 @@ def progress(doing: str, *, every: float = 0.0) -> Iterator[Report]:
 
     Args:
         doing: What it is, in a word, until it tells more.
-        every: Seconds between two lines where there is no terminal; work that tells every file would flood a log.
+        every: Seconds between two lines where there is no terminal, so that many small pieces do not flood a log.
     """
     with _bar(doing) if err.is_terminal else _lines(doing, every) as report:
         yield report

@@ -16,9 +16,6 @@ from orchestration.cli_options import (
 )
 from orchestration.errors import UserError
 
-EVERY = 10.0
-"""Seconds between two lines about rows, where there is no terminal."""
-
 
 def register(app: typer.Typer) -> None:
     """Add this command to `c360`."""
@@ -54,7 +51,7 @@ def mirror(
 ) -> None:
     """Copy the published version into a PostgreSQL server in one transaction; readers there see the old or the new."""
     settings = settings_for(warehouse)
-    from orchestration.cli_progress import progress
+    from orchestration.cli_progress import NOW_AND_THEN, progress
     from orchestration.mirror.keys import declared_keys
     from orchestration.mirror.mirror import RECORD, mirror
     from orchestration.warehouse.runner import prepare_manifest
@@ -64,7 +61,7 @@ def mirror(
         raise UserError("Name the server: c360 mirror postgresql://user@host:port/database, or set C360_MIRROR_URL.")
     version = published_version(settings)
     names = [name.strip() for name in (tables or "").split(",") if name.strip()]
-    with progress("connecting", every=EVERY) as report:
+    with progress("connecting", every=NOW_AND_THEN) as report:
         keys = declared_keys(prepare_manifest(settings))
         done = mirror(version, url, keys=keys, prefix=schema, names=names, again=again, progress=report)
     if as_json:

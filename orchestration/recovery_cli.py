@@ -25,9 +25,6 @@ from orchestration.cli_options import (
 )
 from orchestration.settings import Settings
 
-EVERY = 10.0
-"""Seconds between two lines about many files, where there is no terminal."""
-
 
 def register(app: typer.Typer, run_rebuild: Callable[[Settings, bool], None]) -> None:
     """Add these commands to `c360`; `run_rebuild` runs the job, shows how it goes, and leaves when it fails.
@@ -84,10 +81,10 @@ def backup(
     Policies and code are in your checkout: keep it under version control.
     Exit status 2: there is no space, or a run did not end in time.
     """
-    from orchestration.cli_progress import progress
+    from orchestration.cli_progress import NOW_AND_THEN, progress
     from orchestration.publication.backup import back_up
 
-    with progress("waiting for its turn", every=EVERY) as report:
+    with progress("waiting for its turn", every=NOW_AND_THEN) as report:
         taken = back_up(settings_for(warehouse), destination, wait=wait, progress=report)
     manifest = taken.manifest
     if as_json:
@@ -115,11 +112,11 @@ def restore(
 
     Exit status 2: the warehouse is not empty, or the backup is damaged; nothing was changed then.
     """
-    from orchestration.cli_progress import progress
+    from orchestration.cli_progress import NOW_AND_THEN, progress
     from orchestration.publication.backup import restore as put_back
 
     settings = settings_for(warehouse)
-    with progress("restoring", every=EVERY) as report:
+    with progress("restoring", every=NOW_AND_THEN) as report:
         back = put_back(settings, source, force=force, expect=expect, progress=report)
     if as_json:
         facts = {"current": back.manifest.current, "moved_aside": back.moved_aside}

@@ -46,45 +46,62 @@ def test_a_second_refresh_without_news_says_so_and_changes_nothing(sample, refre
     assert (sample / "warehouse" / "serving" / "current").resolve() == before
 
 
-IMPORTED_AFTER_EACH = """
+COMMANDS_THAT_READ = """
 import contextlib, io, json, sys
 from orchestration.cli import app
 for command in json.loads(sys.argv[1]):
     with contextlib.redirect_stdout(io.StringIO()):
         app(command, standalone_mode=False)
-    print(json.dumps([command[0], sorted(name for name in sys.modules if "." not in name)]))
+    modules = sorted(name for name in sys.modules if "." not in name)
+    with contextlib.redirect_stdout(io.StringIO()) as told:
+        app([*command, "--json"], standalone_mode=False)
+    print(json.dumps({"command": command[:-2], "modules": modules, "told": told.getvalue()}))
 """
 
 
-def test_commands_that_only_read_import_neither_pipeline_nor_statistics(sample, published, tmp_path):
-    warehouse = ["--warehouse", str(sample / "warehouse")]
-    bi = published(sample / "warehouse")
-    customer = str(bi.one("select min(customer_id) from marts.customer_360"))
-    audience = str(bi.one("select min(audience) from marts.audience_members"))
+@pytest.fixture(scope="module")
+def read_by_commands(sample, tmp_path_factory):
+    """What each command that only reads has imported at its end, and what it tells as JSON."""
+    with duckdb.connect(str(sample / "warehouse" / "serving" / "current" / "c360.duckdb"), read_only=True) as bi:
+        (customer,) = bi.execute("select min(customer_id) from marts.customer_360").fetchone()
+        (audience,) = bi.execute("select min(audience) from marts.audience_members").fetchone()
     commands = [
         ["status"],
         ["customer", customer],
-        ["export", audience, "--out", str(tmp_path)],
+        ["export", audience, "--out", str(tmp_path_factory.mktemp("exports"))],
         ["versions"],
         ["quarantine", "list"],
         ["doubtful", "list"],
         ["review", "list"],
+        ["review", "list", "--decided"],
+        ["identity", "status"],
         ["explain", customer],
         ["alerts"],
     ]
-    asked = json.dumps([[*command, *warehouse] for command in commands])
+    asked = json.dumps([[*command, "--warehouse", str(sample / "warehouse")] for command in commands])
     done = subprocess.run(
-        [sys.executable, "-c", IMPORTED_AFTER_EACH, asked],
+        [sys.executable, "-c", COMMANDS_THAT_READ, asked],
         capture_output=True,
         text=True,
         cwd=SEEDS.parent,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    imported = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [command for command, _ in imported] == [command for command, *_ in commands]
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [read["command"] for read in found] == commands
+    return found
+
+
+def test_commands_that_only_read_import_neither_pipeline_nor_statistics(read_by_commands):
     slow = {"dagster", "dagster_dbt", "dbt", "great_expectations", "scipy", "splink", "sqlglot", "altair"}
-    assert [(command, slow & set(modules)) for command, modules in imported if slow & set(modules)] == []
+    imported = {" ".join(read["command"]): slow & set(read["modules"]) for read in read_by_commands}
+    assert {command: modules for command, modules in imported.items() if modules} == {}
+
+
+def test_commands_that_only_read_tell_one_json_document(read_by_commands):
+    documents = {" ".join(read["command"][:2]): json.loads(read["told"]) for read in read_by_commands}
+    assert documents["status"]["published"]["version"] == documents["versions"][0]["version"]
+    assert {type(document) for document in documents.values()} == {dict, list}
 
 
 def test_one_customer_is_shown_with_profile_tags_and_timeline_and_nothing_unmasked(sample, c360, published):
