@@ -10,6 +10,7 @@ import sys
 import warnings
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 from zoneinfo import ZoneInfo
@@ -90,6 +91,21 @@ dictionary_cli.register(app)
 versions_cli.register(app)
 quarantine_cli.register(app)
 doubtful_cli.register(app)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        say(f"customer360 {version_of('customer360')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version and end.")
+    ] = False,
+) -> None:
+    """Options of `c360` itself."""
 
 
 def main() -> None:

@@ -4,15 +4,18 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from orchestration import cli_progress
+from orchestration.cli import app
 from orchestration.cli_progress import TimeLeft, duration, progress
 from orchestration.progress import StepShares
-from orchestration.settings import PROJECT_ROOT
+from orchestration.settings import PROJECT_ROOT, Settings
 
 
 def c360(*arguments: str, warehouse: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -32,13 +35,16 @@ def test_a_fault_is_a_document_on_stdout_words_on_stderr_and_a_status(tmp_path: 
     assert ended.returncode == fault["exit_status"] == 2
     assert "run `c360 refresh` first" in fault["error"]
     assert fault["error"] in ended.stderr
+    assert "\x1b" not in ended.stdout + ended.stderr
 
 
-def test_without_a_terminal_there_is_no_colour_and_an_empty_list_is_a_list(tmp_path: Path) -> None:
-    assert c360("versions", "--json", warehouse=tmp_path).stdout.strip() == "[]"
-    told = c360("backup", str(tmp_path / "backup"), warehouse=tmp_path / "none")
-    assert told.returncode == 2
-    assert "\x1b" not in told.stdout + told.stderr
+def test_an_empty_list_is_a_list(own_settings: Settings) -> None:
+    told = CliRunner().invoke(app, ["versions", "--json", "--warehouse", str(own_settings.warehouse)])
+    assert json.loads(told.stdout) == []
+
+
+def test_the_version_is_told() -> None:
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"customer360 {version('customer360')}\n"
 
 
 @pytest.fixture
