@@ -9,12 +9,9 @@ Every function is free of units: times are in whatever unit the histories are in
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betaln, digamma, expit, gammaln, hyp2f1
 
-from orchestration.valuation.optimise import Objective, Optimum, maximise
-
-Floats = NDArray[np.float64]
+from orchestration.valuation.optimise import Floats, Objective, Optimum, maximise_in_units, mean_objective
 
 _QUADRATURE = np.polynomial.legendre.leggauss(64)
 _AGE_NODES = 20  # Chebyshev nodes over the ages: an interpolation error below 1e-9
@@ -129,23 +126,13 @@ def fit(histories: Histories) -> tuple[Parameters, Optimum]:
     if not len(histories) or histories.age.max() <= 0:
         raise ValueError("a fit needs customers who were observed for some time")
     unit = np.array([0.0, np.log(histories.weight @ histories.age / histories.customers), 0.0, 0.0])
-    bounds = [(low + shift, high + shift) for (low, high), shift in zip(_BOUNDS, unit, strict=True)]
-    starts = [np.log(start) + unit for start in _STARTS]
-    if len(histories) > _COARSE_ABOVE:
-        coarse = _mean_log_likelihood(histories.coarsened(_COARSE_BINS))
-        starts = [maximise(coarse, starts, bounds, rough=True).logarithms]
-    optimum = maximise(_mean_log_likelihood(histories), starts, bounds)
+    coarse = _mean_log_likelihood(histories.coarsened(_COARSE_BINS)) if len(histories) > _COARSE_ABOVE else None
+    optimum = maximise_in_units(_mean_log_likelihood(histories), coarse, _STARTS, _BOUNDS, unit)
     return Parameters(*(float(value) for value in np.exp(optimum.logarithms))), optimum
 
 
 def _mean_log_likelihood(histories: Histories) -> Objective:
-    """What `maximise` climbs: per customer, so that its tolerances do not depend on how many there are."""
-
-    def objective(logarithms: Floats) -> tuple[float, Floats]:
-        value, gradient = histories.value_and_gradient(Parameters(*np.exp(logarithms)))
-        return value / histories.customers, gradient / histories.customers
-
-    return objective
+    return mean_objective(lambda parameters: histories.value_and_gradient(Parameters(*parameters)), histories.customers)
 
 
 def p_alive(parameters: Parameters, frequency: Floats, recency: Floats, age: Floats) -> Floats:

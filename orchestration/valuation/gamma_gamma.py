@@ -8,12 +8,9 @@ buys (`bg_nbd.py`), which the model takes to be independent of the spend, and wh
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import digamma, gammaln
 
-from orchestration.valuation.optimise import Objective, Optimum, maximise
-
-Floats = NDArray[np.float64]
+from orchestration.valuation.optimise import Floats, Objective, Optimum, maximise_in_units, mean_objective
 
 _BOUNDS = ((-6.0, 8.0), (-6.0, 8.0), (-12.0, 12.0))  # logarithms; gamma in mean spends
 _COARSE_ABOVE = 20_000  # customers from which the starts are tried on some of them first
@@ -92,24 +89,13 @@ def fit(spends: Spends) -> tuple[Parameters, Optimum]:
     if not len(spends):
         raise ValueError("a fit needs customers who bought")
     unit = np.array([0.0, 0.0, np.log(spends.total.sum() / spends.n.sum())])
-    bounds = [(low + shift, high + shift) for (low, high), shift in zip(_BOUNDS, unit, strict=True)]
-
-    starts = [np.log(start) + unit for start in _STARTS]
-    if len(spends) > _COARSE_ABOVE:
-        coarse = _mean_log_likelihood(spends.thinned(_COARSE_ABOVE))
-        starts = [maximise(coarse, starts, bounds, rough=True).logarithms]
-    optimum = maximise(_mean_log_likelihood(spends), starts, bounds)
+    coarse = _mean_log_likelihood(spends.thinned(_COARSE_ABOVE)) if len(spends) > _COARSE_ABOVE else None
+    optimum = maximise_in_units(_mean_log_likelihood(spends), coarse, _STARTS, _BOUNDS, unit)
     return Parameters(*(float(value) for value in np.exp(optimum.logarithms))), optimum
 
 
 def _mean_log_likelihood(spends: Spends) -> Objective:
-    """What `maximise` climbs: per customer, so that its tolerances do not depend on how many there are."""
-
-    def objective(logarithms: Floats) -> tuple[float, Floats]:
-        value, gradient = spends.value_and_gradient(Parameters(*np.exp(logarithms)))
-        return value / len(spends), gradient / len(spends)
-
-    return objective
+    return mean_objective(lambda parameters: spends.value_and_gradient(Parameters(*parameters)), len(spends))
 
 
 def expected_spend(parameters: Parameters, purchases: Floats, total: Floats) -> Floats:

@@ -39,6 +39,44 @@ class Optimum:
     evaluations: int
 
 
+def mean_objective(total: Callable[[Floats], tuple[float, Floats]], customers: float) -> Objective:
+    """What `maximise` climbs: per customer, so that its tolerances do not depend on how many there are.
+
+    Args:
+        total: log-likelihood of all customers and its gradient along the logarithms, at the parameters.
+        customers: how many there are.
+    """
+
+    def objective(logarithms: Floats) -> tuple[float, Floats]:
+        value, gradient = total(np.exp(logarithms))
+        return value / customers, gradient / customers
+
+    return objective
+
+
+def maximise_in_units(
+    objective: Objective,
+    coarse: Objective | None,
+    starts: Sequence[Sequence[float]],
+    bounds: Sequence[tuple[float, float]],
+    unit: Floats,
+) -> Optimum:
+    """Climb from starts that are given in the units of the data.
+
+    Args:
+        objective: as for `maximise`.
+        coarse: the same of fewer data; where there is one, the search begins where that of it ends.
+        starts: parameters to start from, in units.
+        bounds: least and greatest logarithm of each parameter, in units.
+        unit: logarithm of the unit of each parameter.
+    """
+    shifted = [(low + shift, high + shift) for (low, high), shift in zip(bounds, unit, strict=True)]
+    begun = [np.log(start) + unit for start in starts]
+    if coarse is not None:
+        begun = [maximise(coarse, begun, shifted, rough=True).logarithms]
+    return maximise(objective, begun, shifted)
+
+
 def maximise(
     objective: Objective, starts: Sequence[Floats], bounds: Sequence[tuple[float, float]], *, rough: bool = False
 ) -> Optimum:
