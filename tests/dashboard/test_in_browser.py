@@ -67,7 +67,9 @@ def test_every_chart_has_marks(desk: Health, panel: str) -> None:
 def test_every_section_shows_something(desk: Health) -> None:
     for section in SECTIONS:
         assert desk.page.locator(f"#{section} svg, #{section} table").count() > 0, section
-    assert desk.page.locator("#kpis .card .spark path").count() > 20
+    assert desk.page.locator("#kpis .card .spark .line").count() > 20
+    told = desk.page.locator("#kpis .card .spark .line, #kpis .card .spark.first").count()
+    assert told == desk.page.locator("#kpis .card").count() > 30
     assert desk.page.locator("#quality tbody tr").count() >= 8
 
 
@@ -86,6 +88,7 @@ def test_a_filter_changes_what_answers_to_it_and_says_what_does_not(browser: Any
     visit = Health(browser, dashboard)
     everybody = visit.customers()
     before = {panel.id: visit.drawn(panel.id) for panel in CHARTS}
+    cards = visit.page.inner_text("#kpis")
     options = visit.page.eval_on_selector_all(f"#filter-{name} option", "found => found.map(one => one.value)")[1:]
     parts = []
     for option in options:
@@ -96,6 +99,7 @@ def test_a_filter_changes_what_answers_to_it_and_says_what_does_not(browser: Any
     changed = {panel.id for panel in CHARTS if visit.drawn(panel.id) != before[panel.id]}
     assert {"funnel", "rfm_segments", "audiences", "completeness", "topics"} <= changed
     assert "uplift" not in changed
+    assert (visit.page.inner_text("#kpis") != cards) == (name != "region")
     assert name in visit.page.locator("figure:has(#chart-uplift) .chip").inner_text().lower()
     assert visit.said == []
     visit.page.close()
