@@ -101,10 +101,15 @@ def failed_gates(con: duckdb.DuckDBPyConnection) -> list[Cause]:
             "gate_failed",
             f"{stage}.{check}.{table}",
             1,
-            f"Check {check} on {table} failed with {count:,} row(s) and blocks publication; owner: {owner}.",
+            f"Check {check} on {table} {_outcome(count)} and blocks publication; owner: {owner}.",
         )
         for stage, check, table, count, owner in rows
     ]
+
+
+def _outcome(rows: int) -> str:
+    """What a failed check found; -1 stands for a check that could not run."""
+    return "could not run" if rows < 0 else f"failed with {rows:,} row{'' if rows == 1 else 's'}"
 
 
 def changed_ids(con: duckdb.DuckDBPyConnection) -> list[Cause]:

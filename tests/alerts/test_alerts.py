@@ -241,6 +241,7 @@ def test_gates_ids_and_kpis_are_read_from_what_the_run_left() -> None:
             ('old', timestamp '2026-03-01', 'marts', 'was_bad', 'marts.fct_sales', 'error', false, 9, 'sales'),
             ('new', timestamp '2026-03-02', 'marts', 'is_bad', 'marts.fct_sales', 'error', false, 3, 'sales'),
             ('new', timestamp '2026-03-02', 'marts', 'is_odd', 'marts.fct_sales', 'warn', false, 3, 'sales'),
+            ('new', timestamp '2026-03-02', 'marts', 'is_gone', 'marts.fct_gone', 'error', false, -1, 'sales'),
             ('new', timestamp '2026-03-02', 'marts', 'is_good', 'marts.fct_sales', 'error', true, 0, 'sales')
         ) as t(run_id, checked_at, stage, check_name, table_name, severity, passed, unexpected_rows, owner);
         create table identity.id_stability as
@@ -255,7 +256,10 @@ def test_gates_ids_and_kpis_are_read_from_what_the_run_left() -> None:
             ('clv', date '2026-03-02', 'all', 1.0, null, 'red', 'care')
         ) as t(kpi, as_of, dimension, value, target, status, owner)"""
     )
-    assert [cause.key for cause in causes.failed_gates(con)] == ["gate_failed:marts.is_bad.marts.fct_sales"]
+    assert [cause.text for cause in causes.failed_gates(con)] == [
+        "Check is_bad on marts.fct_sales failed with 3 rows and blocks publication; owner: sales.",
+        "Check is_gone on marts.fct_gone could not run and blocks publication; owner: sales.",
+    ]
     (churn,) = causes.changed_ids(con)
     assert (churn.size, churn.text.split(".")[0]) == (0.25, "5 of 20 customer ids changed (25")
     assert [cause.text for cause in causes.red_kpis(con)] == [
