@@ -3,15 +3,20 @@
 What belongs here: connecting, quoting. What does not: any statement about business tables.
 """
 
+import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 
 from orchestration.errors import UserError, WarehouseBusyError, is_machine_fault, machine_fault
 from orchestration.settings import Settings
+
+# Beside DuckDB's limit a run holds what Python reads and what DuckDB does not count; analysts work on the machine too.
+_SHARE_OF_MEMORY = 0.25
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 EngineConfig = dict[str, str | bool | int | float | list[str]]
 
@@ -36,12 +41,20 @@ def engine_config(settings: Settings, spill: Path | None = None) -> EngineConfig
         settings: The limits.
         spill: Folder for what does not fit into memory; default is that of the warehouse.
     """
-    config: EngineConfig = {"temp_directory": str(spill or settings.temp_dir)}
+    config: EngineConfig = {"temp_directory": str(spill or settings.temp_dir), "memory_limit": memory_limit(settings)}
     if settings.threads:
         config["threads"] = settings.threads
-    if settings.memory_limit:
-        config["memory_limit"] = settings.memory_limit
     return config
+
+
+def memory_limit(settings: Settings) -> str:
+    """What DuckDB may hold in memory, as DuckDB writes it: the setting, else a share of what this machine may use."""
+    if settings.memory_limit:
+        return settings.memory_limit
+    usable = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):  # no such file, or the word `max`: no limit below the machine's
+        usable = min(usable, int(_CONTAINER_LIMIT.read_text(encoding="ascii")))
+    return f"{int(usable * _SHARE_OF_MEMORY / 2**20)}MiB"
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     first_delivery: date = Field(default=date(2010, 1, 1), description="First delivery date that can be a partition.")
     threads: int | None = Field(default=None, ge=1, description="DuckDB threads; default is every core.")
     memory_limit: str | None = Field(
-        default=None, description="DuckDB memory limit such as `8GB`; default is DuckDB's own (80% of the machine)."
+        default=None, description="DuckDB memory limit such as `8GB`; default is a quarter of the machine."
     )
     environment: Literal["development", "production"] = Field(
         default="development", description="In `production` the nightly schedule starts switched on."

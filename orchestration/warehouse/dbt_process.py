@@ -12,7 +12,7 @@ import os
 import queue
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,9 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], parsed: Path) 
             worker.join()
         finally:
             # The next step opens the file with settings of its own, which DuckDB refuses beside an open connection.
+            # dbt only forgets its environment: after a run broken off, errors it holds on to keep the file open.
+            if DuckDBConnectionManager._ENV is not None:
+                DuckDBConnectionManager._ENV.close()
             DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
     if not results:
         raise DbtFailedError("dbt ended without a result; its log has more.", only_tests=False)
@@ -119,7 +122,8 @@ def _break_off(worker: threading.Thread) -> None:
     while worker.is_alive():
         adapters: list[Any] = list(FACTORY.adapters.values())
         for adapter in adapters:
-            adapter.cancel_open_connections()
+            with suppress(duckdb.ConnectionException):  # closed in between
+                adapter.cancel_open_connections()
         worker.join(timeout=0.2)
 
 

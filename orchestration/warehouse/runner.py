@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from orchestration.database import connect
+from orchestration.database import connect, memory_limit
 from orchestration.errors import UserError
 from orchestration.settings import Settings
 from orchestration.warehouse import dbt_process
@@ -36,7 +36,6 @@ _MANIFEST_INPUTS = (
     "seeds/reference/*.yml",
 )
 _PARSED = "partial_parse.msgpack"
-_SHARE_OF_MEMORY = 0.4  # what DuckDB holds beyond its limit, and others on the machine, need the rest
 
 
 def project_dir(settings: Settings) -> Path:
@@ -107,15 +106,9 @@ def environment(settings: Settings) -> dict[str, str]:
         "C360_WAREHOUSE": str(settings.warehouse.resolve()),
         "C360_TIMEZONE": settings.timezone,
         "C360_THREADS": str(settings.threads or os.cpu_count() or 1),
-        "C360_MEMORY_LIMIT": settings.memory_limit or _default_memory_limit(),
+        "C360_MEMORY_LIMIT": memory_limit(settings),
         "DO_NOT_TRACK": "1",
     }
-
-
-def _default_memory_limit() -> str:
-    """A share of the machine's memory, because the profile cannot leave the limit out."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return f"{int(total * _SHARE_OF_MEMORY / 2**20)}MiB"
 
 
 def parsed_path(settings: Settings) -> Path:
