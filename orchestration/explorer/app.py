@@ -303,15 +303,15 @@ def _audiences(settings: Settings, speech: Speech, version: Version, role: Role)
         format_func=lambda code: speech.code("audience", code),
         key="audience",
     )
+    st.subheader(speech.say("download.title"), anchor=False)
+    st.caption(speech.say("audience.note"))
+    _download(settings, speech, version, role, audience)
     status = st.pills(
         speech.say("audiences.status"),
         reading.contact_statuses(version, audience),
         format_func=lambda code: speech.code("contact_status", code),
         key=f"status-{audience}",
     )
-    st.subheader(speech.say("download.title"), anchor=False)
-    st.caption(speech.say("audience.note"))
-    _download(settings, speech, version, role, audience)
     _titled_table(
         speech,
         "audiences.members",
