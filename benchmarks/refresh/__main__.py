@@ -18,6 +18,7 @@ import duckdb
 from benchmarks.cost import ROOT, Cost, ended, of, of_python
 from benchmarks.machine import facts
 from benchmarks.refresh.agreement import compare
+from benchmarks.refresh.measured import refresh, with_load
 from benchmarks.refresh.page import page
 from orchestration.database import literal
 from seeds.generate import generate
@@ -85,13 +86,13 @@ def _measure(run: dict[str, Any], world: Path, warehouse: Path, wanted: argparse
     }
     for name, (what, module, fits) in rivals.items():
         if name not in run and fits:
-            run[name] = _with_load(
+            run[name] = with_load(
                 of_python(f"{run['asked']:,} lines, {what}", ["-m", module, str(world)], wanted.limit)
             )
             yield run
     if "full" not in run:
         shutil.rmtree(warehouse, ignore_errors=True)
-        run["full"] = full_rebuild(f"{run['asked']:,} lines, full rebuild", world / "landing", warehouse)
+        run["full"] = refresh(f"{run['asked']:,} lines, full rebuild", world / "landing", warehouse)
         yield run
         if ended(run["full"]) and ended(run.get("floor")):
             run["agreement"] = compare(world, warehouse / "serving" / "current" / "c360.duckdb")
@@ -100,17 +101,6 @@ def _measure(run: dict[str, Any], world: Path, warehouse: Path, wanted: argparse
             run["splink"] = _splink(run["asked"], world, warehouse, wanted.limit)
             yield run
     shutil.rmtree(warehouse, ignore_errors=True)
-
-
-def full_rebuild(what: str, landing: Path, warehouse: Path) -> Cost:
-    """The cost of a refresh, with its steps and slowest models."""
-    cost = _with_load(of_python(what, ["-m", "benchmarks.refresh.stage", str(landing), str(warehouse)]))
-    told = warehouse.with_name(f"{warehouse.name}.measured.json")
-    if ended(cost):
-        detail = json.loads(told.read_text(encoding="utf-8"))
-        told.unlink()
-        cost |= {"steps": detail["steps"], "models": detail["models"]}
-    return cost
 
 
 def _splink(lines: int, world: Path, warehouse: Path, limit: float) -> Cost:
@@ -126,12 +116,7 @@ def _splink(lines: int, world: Path, warehouse: Path, limit: float) -> Cost:
     if uv is None:
         return {"failed": "needs uv on the path", "seconds": 0.0, "cpu_seconds": 0.0, "peak_mb": 0}
     command = [uv, "run", "--quiet", "--no-project", "--script", str(SPLINK), str(people), str(answer)]
-    return _with_load(of(f"{lines:,} lines, Splink alone", command, limit))
-
-
-def _with_load(cost: Cost) -> Cost:
-    """The load of the machine at the end, which says how far wall seconds can be believed."""
-    return {**cost, "load_average": round(os.getloadavg()[0], 1)}
+    return with_load(of(f"{lines:,} lines, Splink alone", command, limit))
 
 
 def _write(runs: list[dict[str, Any]], folder: Path, memory: str | None) -> None:

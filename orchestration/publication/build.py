@@ -25,7 +25,10 @@ _CATALOG = "published"
 
 # Rows are stored in this order where the columns exist: DuckDB keeps the least and greatest value of each block, so
 # a reader that asks for one customer, day or KPI reads a few blocks instead of the table.
-_ORDER = ("source", "dataset", "delivery_date", "kpi", "audience", "customer_id", "record_key", "as_of", "month_end")
+# What a reader looks up by customer stands by customer first: an id is the longest text of a row and the dearest to
+# compare, while a source or an audience is one of a few words. The crosswalk is looked up by record.
+_ORDER = ("dataset", "delivery_date", "kpi", "customer_id", "source", "audience", "as_of", "month_end")
+_ORDER_BY_RECORD = ("source", "record_key", "customer_id")
 
 
 @dataclass(frozen=True)
@@ -246,6 +249,14 @@ def _create_view(built: duckdb.DuckDBPyConnection, view: PublishedTable, comment
     _comment_columns(built, target, comments.columns)
 
 
+def order_of_rows(columns: Sequence[Sequence[str]]) -> str:
+    """The `order by` of a published table, by its columns (name, type, …); empty where no order helps a reader."""
+    names = [column[0] for column in columns]
+    order = [name for name in (_ORDER_BY_RECORD if "record_key" in names else _ORDER) if name in names]
+    order += [column[0] for column in columns if column[1] == "TIMESTAMP"][:1]
+    return f"order by {', '.join(f'{identifier(name)} nulls last' for name in order)}" if order else ""
+
+
 def _copy(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> int:
     """Copy one table with its comments; returns its rows."""
     source = f"{identifier(table.schema)}.{identifier(table.table)}"
@@ -257,11 +268,8 @@ def _copy(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> int:
     ).fetchall()
     kept = [(name, data_type) for name, data_type in columns if name not in table.without]
     names = [name for name, _ in kept]
-    order = [name for name in _ORDER if name in names]
-    order += [name for name, data_type in kept if data_type == "TIMESTAMP"][:1]
-    order_by = f" order by {', '.join(f'{identifier(n)} nulls last' for n in order)}" if order else ""
     selected = ", ".join(_published(table, name, data_type) for name, data_type in kept)
-    connection.execute(f"create table {target} as select {selected} from {source}{order_by}")
+    connection.execute(f"create table {target} as select {selected} from {source} {order_of_rows(kept)}")
     comments = _comments(connection, table)
     if comments.table:
         connection.execute(f"comment on table {target} is {literal(comments.table)}")

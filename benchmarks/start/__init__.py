@@ -1,0 +1,1 @@
+"""How long it takes until the first asset starts, and what that time goes into."""
