@@ -14,7 +14,7 @@ LINT_WAREHOUSE ?= .lint/warehouse
 # uv when it is on the path, else one of our own, made from pip below.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 
-.PHONY: help install demo bench-identity bench-value bench-refresh bench-gates policy-docs test test-slow fuzz fuzz-coverage lint types models docs dev clean test-browser explore test-mirror test-clients
+.PHONY: help install demo bench-identity bench-value bench-refresh bench-gates policy-docs test test-slow fuzz fuzz-coverage lint types models docs dev clean test-browser explore test-mirror test-clients test-docs
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ test-mirror: install ## `c360 mirror` on a PostgreSQL server of its own (needs i
 
 test-clients: install ## real BI clients on a file that is published anew meanwhile (needs uv, npm and their registries)
 	$(VENV)/bin/python -m pytest -m clients tests
+
+test-docs: install ## every command of README.md, CONTRIBUTING.md and docs/*.md, in a fresh copy with a small world
+	$(VENV)/bin/python -m pytest -m slow tests/documentation
 
 RUNS ?= 100000
 fuzz-coverage: install ## the parsers under atheris, RUNS=n inputs (needs the package index)

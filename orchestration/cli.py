@@ -363,9 +363,12 @@ def dev(
     """Open the Dagster UI on this warehouse, at http://127.0.0.1:<port>."""
     settings = settings_for(warehouse, landing)
     from orchestration.jobs import prepare_instance_home
+    from orchestration.plan import first_partition
     from orchestration.warehouse.runner import prepare_manifest
 
     prepare_manifest(settings)
+    if settings.first_partition is None:
+        os.environ["C360_FIRST_PARTITION"] = first_partition(settings).isoformat()
     os.environ["DAGSTER_HOME"] = str(prepare_instance_home(settings))
     workspace = str(settings.root / "workspace.yaml")
     dagster = str(Path(sys.executable).with_name("dagster"))

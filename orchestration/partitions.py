@@ -37,5 +37,5 @@ class DeliveryDates(dg.DailyPartitionsDefinition):
 
 # A delivery that comes during today belongs to today, so the newest partition ends tomorrow.
 delivery_dates = DeliveryDates(
-    start_date=_settings.first_delivery.isoformat(), timezone=_settings.timezone, end_offset=1
+    start_date=_settings.partitions_begin.isoformat(), timezone=_settings.timezone, end_offset=1
 )

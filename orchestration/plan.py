@@ -1,9 +1,10 @@
 """What a refresh has to do: which deliveries are new, and whether anything is new at all."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from orchestration.as_of import business_day
+from orchestration.as_of import business_day, raw_delivery_dates
 from orchestration.errors import UserError
 from orchestration.fingerprint import input_fingerprint
 from orchestration.ingestion.discovery import discover
@@ -67,7 +68,19 @@ def plan_refresh(settings: Settings) -> RefreshPlan:
 
 def fallback_partition(settings: Settings) -> date:
     """The partition that a refresh without new deliveries runs in: the as-of day, kept in range."""
-    return max(settings.first_delivery, business_day(settings))
+    return max(settings.partitions_begin, business_day(settings))
+
+
+def first_partition(settings: Settings) -> date:
+    """The first day worth offering as a partition: the month of the oldest delivery, of today where there is none.
+
+    Raises:
+        UserError: the landing zone is there and cannot be listed.
+    """
+    landed = discover(settings) if settings.landing.is_dir() else []
+    days = [file.delivery_date for file in landed if file.delivery_date is not None]
+    oldest = min([*days, *raw_delivery_dates(settings)], default=datetime.now(ZoneInfo(settings.timezone)).date())
+    return max(settings.first_delivery, oldest.replace(day=1))
 
 
 def _require_warehouse_folder(settings: Settings) -> None:

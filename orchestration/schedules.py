@@ -3,6 +3,7 @@
 import dagster as dg
 
 from data_quality.contract import load_contracts
+from orchestration.errors import UserError
 from orchestration.jobs import RefreshRun, close_dead_runs, nightly_refresh, refresh_runs
 from orchestration.plan import plan_refresh
 from orchestration.publication.rollback import hold_in_force
@@ -16,10 +17,18 @@ def refresh_requests(settings: Settings, run_key: str) -> list[dg.RunRequest]:
 
     All new deliveries that lie close together are one run, from the oldest to the newest: a partition range.
     `run_key` names the occasion; Dagster starts no run twice for one occasion.
+
+    Raises:
+        UserError: a delivery lies before the first partition; or what `plan_refresh` raises.
     """
     plan = plan_refresh(settings)
     if plan.nothing_new:
         return []
+    if plan.new_dates and plan.new_dates[0] < settings.partitions_begin:
+        raise UserError(
+            f"The delivery of {plan.new_dates[0]} lies before {settings.partitions_begin}, the first day that this "
+            "Dagster offers. Start `c360 dev` again, or run `c360 refresh`."
+        )
     return [_request(run, run_key) for run in refresh_runs(settings, plan)]
 
 

@@ -36,6 +36,11 @@ class Settings(BaseSettings):
         default=None, description="Leave out deliveries that came after this day; default is to know all of them."
     )
     first_delivery: date = Field(default=date(2010, 1, 1), description="First delivery date that can be a partition.")
+    first_partition: date | None = Field(
+        default=None,
+        description="First day that Dagster offers, not before `first_delivery`; `c360 dev` takes the month of the "
+        "oldest delivery, because a bar of thousands of empty days hides the others.",
+    )
     threads: int | None = Field(default=None, ge=1, description="DuckDB threads; default is every core.")
     memory_limit: str | None = Field(
         default=None, description="DuckDB memory limit such as `8GB`; default is a quarter of the machine."
@@ -72,6 +77,11 @@ class Settings(BaseSettings):
     def is_known(self, delivered: date) -> bool:
         """Say whether a delivery of this date counts, given `known_on`."""
         return self.known_on is None or delivered <= self.known_on
+
+    @property
+    def partitions_begin(self) -> date:
+        """The first partition of the raw assets."""
+        return max(self.first_delivery, self.first_partition or self.first_delivery)
 
     @property
     def root(self) -> Path:

@@ -1,16 +1,19 @@
 """The nightly schedule: what it asks for, and when it is on."""
 
 import os
+import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from orchestration.errors import UserError
 from orchestration.jobs import PARTITION_RANGE_END, PARTITION_RANGE_START
-from orchestration.plan import RefreshPlan
+from orchestration.plan import RefreshPlan, first_partition
 from orchestration.schedules import nightly_at_two, refresh_requests
 from orchestration.settings import Settings
 
@@ -89,3 +92,24 @@ def test_a_changed_rule_alone_refreshes_the_newest_day(own_settings: Settings, m
     (request,) = refresh_requests(own_settings, run_key="tonight")
     assert dates(request) == ("2026-06-28", "2026-06-28")
     assert request.tags["c360/deliveries"] == "none new"
+
+
+def test_partitions_begin_in_the_month_of_the_oldest_delivery(
+    own_settings: Settings, land: Callable[..., Path]
+) -> None:
+    land("2026-05-20")
+    land("2026-06-03")
+    assert first_partition(own_settings) == date(2026, 5, 1)
+    shutil.rmtree(own_settings.landing)
+    assert first_partition(own_settings) <= datetime.now(UTC).date() + timedelta(days=1)
+
+
+def test_a_delivery_before_the_first_partition_is_no_run_but_a_message(
+    own_settings: Settings, land: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land("2026-05-20")
+    monkeypatch.setenv("C360_FIRST_PARTITION", "2026-06-01")
+    settings = Settings(_env_file=None)
+    assert settings.partitions_begin == date(2026, 6, 1)
+    with pytest.raises(UserError, match="2026-05-20 lies before 2026-06-01"):
+        refresh_requests(settings, run_key="now")

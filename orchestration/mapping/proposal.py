@@ -275,12 +275,13 @@ class _Matcher:
         )
         # A pair that would not be shown must not decide the others.
         scores[scores < self._numbers.possible_from] = 0.0
+        chosen = [(i, j) for i, j in zip(*linear_sum_assignment(-scores), strict=True) if scores[i, j] > 0]
+        idle = set(range(len(headers))) - {i for i, _ in chosen}
         found: dict[str, _Pair] = {}
-        for i, j in zip(*linear_sum_assignment(-scores), strict=True):
-            if scores[i, j] > 0:
-                near = scores[:, j] >= scores[i, j] - _NEARLY_AS_GOOD
-                rivals = [headers[other] for other in np.flatnonzero(near) if other != i and scores[other, j] > 0]
-                found[headers[i]] = _Pair(columns[j], float(scores[i, j]), likeness[i][j], rivals)
+        for i, j in chosen:
+            near = np.flatnonzero(scores[:, j] >= max(scores[i, j] - _NEARLY_AS_GOOD, self._numbers.possible_from))
+            rivals = [headers[other] for other in near if other in idle]
+            found[headers[i]] = _Pair(columns[j], float(scores[i, j]), likeness[i][j], rivals)
         return found
 
     def _confidence(self, header: str, column: str, likeness: Likeness) -> float:
