@@ -134,6 +134,8 @@ def fault_of(text: str, *, named: bool = False) -> str | None:
     while commands := getattr(command, "commands", None):
         if not words and named:
             return None
+        if words and words[0] in {"--help", *(option for option_of in command.params for option in option_of.opts)}:
+            return None
         if not words or words[0] not in commands:
             return f"{' '.join(path)} has no command {' '.join(words[:1])!r}"
         path.append(words[0])
