@@ -51,6 +51,7 @@ from orchestration.cli_options import (
     say_json,
     settings_for,
     table,
+    version_facts,
 )
 from orchestration.errors import UserError, machine_fault, machine_fault_behind
 from orchestration.settings import Settings
@@ -159,7 +160,7 @@ def refresh(
             alerts_cli.tell(settings)
         if as_json:
             outcome = "held" if plan.held else "nothing_new"
-            say_json({"outcome": outcome, "version": plan.published.id, "held_because": plan.held})
+            say_json({"outcome": outcome, "held_because": plan.held, **version_facts(plan.published)})
         elif plan.held:
             say(f"Nothing was changed: {plan.held} Readers see version {plan.published.id}.")
         else:
@@ -228,7 +229,7 @@ def status(warehouse: WarehouseOption = None, as_json: JsonOption = False) -> No
     delivered = latest_deliveries(version, limit=24) if version else []
     runs = recent_runs(settings, limit=5)
     if as_json:
-        facts = version and {"version": version.id, "as_of": version.manifest.as_of, "file": version.file}
+        facts = version_facts(version) if version else None
         say_json(
             {
                 "warehouse": settings.warehouse,
@@ -406,7 +407,8 @@ def _print_published(settings: Settings, as_json: bool) -> None:
         raise RuntimeError("The run succeeded but nothing is published.")
     summary = summarise(version)
     if as_json:
-        say_json({"outcome": "published", **asdict(summary)})
+        counts = {name: value for name, value in asdict(summary).items() if name not in ("version", "as_of", "path")}
+        say_json({"outcome": "published", **version_facts(version), **counts})
         return
     shown = table("what", "count", title=f"Version {summary.version}, as of {summary.as_of}")
     for name, rows in summary.rows_by_stage.items():

@@ -101,6 +101,11 @@ def published_version(settings: Settings) -> "Version":
     return version
 
 
+def version_facts(version: "Version") -> dict[str, Any]:
+    """A published version as JSON names it."""
+    return {"version": version.id, "as_of": version.manifest.as_of, "file": version.file}
+
+
 def person(by: str | None) -> str:
     """Who acts: as said, else the user of this machine."""
     if by and by.strip():

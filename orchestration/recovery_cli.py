@@ -22,6 +22,7 @@ from orchestration.cli_options import (
     say_json,
     settings_for,
     table,
+    version_facts,
 )
 from orchestration.settings import Settings
 
@@ -57,9 +58,7 @@ def register(app: typer.Typer, run_rebuild: Callable[[Settings, bool], None]) ->
             as_json,
             "Built again and published. `c360 diff` tells whether anything differs from the version before.",
             outcome="published",
-            version=version.id,
-            as_of=version.manifest.as_of,
-            file=version.file,
+            **version_facts(version),
         )
 
     app.command(rich_help_panel=RECOVERY)(backup)

@@ -22,6 +22,7 @@ from orchestration.cli_options import (
     say_json,
     settings_for,
     table,
+    version_facts,
 )
 from orchestration.errors import UserError
 from orchestration.settings import Settings
@@ -158,8 +159,7 @@ def rollback(
     chosen = go_back(settings, version, by=person(by), why=why, pin=pin)
     hold = hold_in_force(settings)
     if as_json:
-        data = {"version": chosen.id, "as_of": chosen.manifest.as_of, "file": str(chosen.file)}
-        say_json({**data, "hold": hold.model_dump(mode="json") if hold else None})
+        say_json({**version_facts(chosen), "hold": hold.model_dump(mode="json") if hold else None})
         return
     say(f"Readers see version {chosen.id}, as of {chosen.manifest.as_of}.")
     if hold and hold.pinned:
