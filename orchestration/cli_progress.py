@@ -4,15 +4,18 @@ What belongs here: drawing, and guessing the time left. What does not: how far t
 tells (`progress.py`).
 """
 
+import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from orchestration.cli_options import err, say_aside
+from orchestration.cli_options import err
 from orchestration.progress import Progress as Report
 
 NOW_AND_THEN = 10.0
@@ -52,7 +55,7 @@ def progress(doing: str, *, every: float = 0.0) -> Iterator[Report]:
         doing: What it is, in a word, until it tells more.
         every: Seconds between two lines where there is no terminal, so that many small pieces do not flood a log.
     """
-    with _bar(doing) if err.is_terminal else _lines(doing, every) as report:
+    with _stderr() as console, _bar(console, doing) if console.is_terminal else _lines(console, doing, every) as report:
         yield report
 
 
@@ -64,7 +67,20 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def _lines(doing: str, every: float) -> Iterator[Report]:
+def _stderr() -> Iterator[Console]:
+    """Stderr as it is now: Dagster sends what its steps write there to files of its own while they run."""
+    try:
+        file = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", errors="replace")
+    except (OSError, ValueError):
+        # What stands in for stderr here, such as a test's, is no file of the system.
+        yield err
+        return
+    with file:
+        yield Console(file=file)
+
+
+@contextmanager
+def _lines(console: Console, doing: str, every: float) -> Iterator[Report]:
     begun, told, left = time.monotonic(), float("-inf"), TimeLeft()
 
     def report(what: str, share: float) -> None:
@@ -76,21 +92,22 @@ def _lines(doing: str, every: float) -> Iterator[Report]:
         told = now
         seconds = left.seconds()
         about = "" if seconds is None or share >= 1 else f", about {duration(seconds)} left"
-        _line(f"{share:>4.0%} after {duration(now - begun)}{about}: {what}")
+        _line(console, f"{share:>4.0%} after {duration(now - begun)}{about}: {what}")
 
-    _line(doing)
+    _line(console, doing)
     yield report
 
 
-def _line(text: str) -> None:
-    say_aside(f"{datetime.now(UTC).astimezone():%Y-%m-%d %H:%M:%S} {text}")
+def _line(console: Console, text: str) -> None:
+    now = datetime.now(UTC).astimezone()
+    console.print(f"{now:%Y-%m-%d %H:%M:%S} {text}", highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
-def _bar(doing: str) -> Iterator[Report]:
+def _bar(console: Console, doing: str) -> Iterator[Report]:
     left = TimeLeft()
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, _LeftColumn(left), console=err, transient=True) as bar:
+    with Progress(*columns, _LeftColumn(left), console=console, transient=True) as bar:
         task = bar.add_task(doing, total=1.0)
 
         def report(what: str, share: float) -> None:

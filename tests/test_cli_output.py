@@ -47,17 +47,8 @@ def test_the_version_is_told() -> None:
     assert CliRunner().invoke(app, ["--version"]).stdout == f"customer360 {version('customer360')}\n"
 
 
-@pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is told where there is no terminal."""
-    told: list[str] = []
-    monkeypatch.setattr(cli_progress, "say_aside", told.append)
-    monkeypatch.setattr(cli_progress, "err", Console(stderr=True, force_terminal=False))
-    return told
-
-
 def test_away_from_a_terminal_each_step_is_a_line_with_the_time_of_day_and_the_time_left(
-    lines: list[str], monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = [0.0]
     monkeypatch.setattr(cli_progress.time, "monotonic", lambda: now[0])
@@ -65,6 +56,7 @@ def test_away_from_a_terminal_each_step_is_a_line_with_the_time_of_day_and_the_t
         for second, what, share in [(40.0, "begins", 0.0), (60.0, "a quarter", 0.25), (100.0, "done", 1.0)]:
             now[0] = second
             report(what, share)
+    lines = capsys.readouterr().err.splitlines()
     assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", line) for line in lines)
     assert [line[20:] for line in lines] == [
         "loading",
@@ -74,11 +66,25 @@ def test_away_from_a_terminal_each_step_is_a_line_with_the_time_of_day_and_the_t
     ]
 
 
-def test_many_small_pieces_are_told_now_and_then(lines: list[str]) -> None:
+def test_many_small_pieces_are_told_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
     with progress("copying", every=60) as report:
         for number in range(100):
             report(f"file {number}", number / 100)
-    assert len(lines) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_what_a_step_does_to_stderr_does_not_hide_how_it_goes(tmp_path: Path) -> None:
+    elsewhere = (
+        "import os\nfrom orchestration.cli_progress import progress\n"
+        "with progress('loading') as report:\n"
+        f"    os.dup2(os.open({str(tmp_path / 'elsewhere')!r}, os.O_CREAT | os.O_WRONLY), 2)\n"
+        "    report('step', 0.5)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", elsewhere], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True
+    )
+    assert "step" in ended.stderr
+    assert (tmp_path / "elsewhere").read_text() == ""
 
 
 def test_on_a_terminal_there_is_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
