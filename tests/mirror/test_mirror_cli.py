@@ -47,7 +47,7 @@ def test_the_published_version_is_mirrored_once_and_the_password_is_never_shown(
         assert done.exit_code == 0, done.exception
         assert PASSWORD not in done.output
         assert PASSWORD.replace(" ", "%20") not in done.output
-        return done.output
+        return done.stdout
 
     assert "Version v1, as of 2026-06-30" in mirror("--schema", "shop", "--tables", "people")
     assert ask("select * from shop_marts.people") == [("c1",)]
