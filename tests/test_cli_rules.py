@@ -52,7 +52,10 @@ def summary(command: Command) -> str:
 
 def page_of_commands() -> str:
     lines = ["| command | what it does |", "| --- | --- |"]
-    lines += [f"| `{path}` | {summary(command)} |" for path, command in sorted(ALL, key=lambda found: found[0])]
+    lines += [
+        f"| `{path}` | {summary(command).replace('<', '&lt;')} |"
+        for path, command in sorted(ALL, key=lambda found: found[0])
+    ]
     return "\n".join(lines) + "\n"
 
 
