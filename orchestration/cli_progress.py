@@ -129,4 +129,4 @@ class _LeftColumn(ProgressColumn):
         seconds = self._left.seconds()
         if seconds is None or task.finished:
             return Text("")
-        return Text(f"{duration(seconds)} left" if seconds >= 1 else "nearly done")
+        return Text(f"{duration(seconds)} left" if seconds >= 1 else "takes longer than guessed")

@@ -16,8 +16,8 @@ Progress = Callable[[str, float], None]
 
 FILE_NAME = "step_seconds.json"
 
-# What steps cost against each other where no run on this warehouse tells (a delivery of 20,000 members): the first
-# prefix that fits counts.
+# Seconds of the steps of the sample extracts: what steps cost against each other where no run on this warehouse tells.
+# The first prefix that fits counts.
 _USUAL = {
     "warehouse": 25.0,
     "purchases_for_valuation": 8.0,
