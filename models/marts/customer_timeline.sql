@@ -1,5 +1,6 @@
 with
 
+-- No step is read twice: DuckDB would keep such a step whole, for everybody, before it looks for one customer.
 orders as (
     select
         customer_id,
@@ -47,14 +48,6 @@ visits as (
         customer_id,
         channel,
         visited_on
-),
-
-cases as (
-    select
-        *,
-        'case ' || case_id || coalesce(' ' || case_type, '') || coalesce(' ' || topic, '') as what
-    from {{ ref('fct_cases') }}
-    where customer_id is not null
 ),
 
 contacts as (
@@ -115,10 +108,12 @@ moments as (
         opened_at as happened_at,
         'case_opened' as kind,
         channel,
-        what || case when is_open then ' open' else ' closed' end as what,
+        'case ' || case_id || coalesce(' ' || case_type, '') || coalesce(' ' || topic, '')
+        || case when is_open then ' open' else ' closed' end as what,
         null as amount,
         case_id as reference
-    from cases
+    from {{ ref('fct_cases') }}
+    where customer_id is not null
     union all
     select
         customer_id,
@@ -128,8 +123,8 @@ moments as (
         'case ' || case_id || ' resolved' as what,
         null as amount,
         case_id as reference
-    from cases
-    where resolved_at is not null
+    from {{ ref('fct_cases') }}
+    where customer_id is not null and resolved_at is not null
     union all
     select
         customer_id,
