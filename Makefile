@@ -71,7 +71,7 @@ lint: install ## ruff on the Python, sqlfluff on the SQL
 	$(C360) dbt --warehouse $(LINT_WAREHOUSE) seed --quiet
 	C360_WAREHOUSE=$(abspath $(LINT_WAREHOUSE)) $(VENV)/bin/sqlfluff lint models dbt_project
 
-types: install ## mypy
+types: $(EXPLORE_STAMP) ## mypy, which reads the types of every extra
 	$(VENV)/bin/mypy
 
 models: install ## build and unit-test the models on the warehouse of .env, without a warning
