@@ -83,8 +83,17 @@ bench-identity: install ## identity resolution against its rivals, side by side 
 policy-docs: install ## docs/policy.md from the policy tables
 	$(C360) policy docs
 
-bench-refresh: install ## a refresh by stage and size, against a floor and pandas, and per night (SIZES="lines …")
-	$(VENV)/bin/python -m benchmarks.refresh $(if $(SIZES),--sizes $(SIZES))
+bench-refresh: install ## a full rebuild by stage and size, against a floor, pandas and Splink (SIZES="lines …", ROOM=folder)
+	$(VENV)/bin/python -m benchmarks.refresh $(if $(SIZES),--sizes $(SIZES)) $(if $(ROOM),--room $(ROOM))
+
+bench-nights: install ## a night by what it brings and by the history before it (SIZES="lines …", ROOM=folder)
+	$(VENV)/bin/python -m benchmarks.nights $(if $(SIZES),--histories $(SIZES)) $(if $(ROOM),--room $(ROOM))
+
+bench-start: install ## seconds until the first asset, by cause
+	$(VENV)/bin/python -m benchmarks.start
+
+bench-query: install ## twelve questions to the published file, one reader and four (SIZES="customers …", ROOM=folder)
+	$(VENV)/bin/python -m benchmarks.query $(if $(SIZES),--sizes $(SIZES)) $(if $(ROOM),--room $(ROOM))
 
 bench-gates: install ## what every gate costs on a built warehouse (WAREHOUSE=folder)
 	$(VENV)/bin/python -m benchmarks.gates $(WAREHOUSE)
