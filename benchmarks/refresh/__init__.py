@@ -1,1 +1,1 @@
-"""What a refresh costs: by stage, by size, against a floor, and for a night with little news."""
+"""What a full rebuild costs: by stage and size, against a floor, pandas and Splink."""

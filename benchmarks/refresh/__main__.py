@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def _world(room: Path, lines: int, days: int) -> Path:
     return folder
 
 
-def _measure(run: dict[str, Any], world: Path, warehouse: Path, wanted: argparse.Namespace) -> Any:
+def _measure(run: dict[str, Any], world: Path, warehouse: Path, wanted: argparse.Namespace) -> Iterator[None]:
     """Take the steps that a run lacks, one after another; yields after each."""
     files = json.loads((world / "truth" / "files.json").read_text(encoding="utf-8"))
     run["lines"] = sum(f["rows"] for f in files if f["dataset"] in {"sales", "orders"})
@@ -89,17 +90,17 @@ def _measure(run: dict[str, Any], world: Path, warehouse: Path, wanted: argparse
             run[name] = with_load(
                 of_python(f"{run['asked']:,} lines, {what}", ["-m", module, str(world)], wanted.limit)
             )
-            yield run
+            yield
     if "full" not in run:
         shutil.rmtree(warehouse, ignore_errors=True)
         run["full"] = refresh(f"{run['asked']:,} lines, full rebuild", world / "landing", warehouse)
-        yield run
+        yield
         if ended(run["full"]) and ended(run.get("floor")):
             run["agreement"] = compare(world, warehouse / "serving" / "current" / "c360.duckdb")
-            yield run
+            yield
         if "splink" not in run and ended(run["full"]) and run["asked"] <= wanted.splink_up_to:
             run["splink"] = _splink(run["asked"], world, warehouse, wanted.limit)
-            yield run
+            yield
     shutil.rmtree(warehouse, ignore_errors=True)
 
 
