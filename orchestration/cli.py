@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import warnings
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from importlib.metadata import version as version_of
@@ -202,6 +203,8 @@ def _run_job(settings: Settings, plan: "RefreshPlan | None", as_json: bool) -> N
     if failure is not None:
         for step in failure.failures:
             err.print(f"{step.step}: {step.reason}", style="red", highlight=False, markup=False, soft_wrap=True)
+        if failure.gate_failed:
+            _say_what_blocks(settings)
         say_aside("The published file stayed as it was; `c360 status` shows it.")
         alerts_cli.tell(settings, [step.step for step in failure.failures])
         status = GATE_FAILED if failure.gate_failed else USER_FAULT if failure.user_error else BUG
@@ -210,6 +213,19 @@ def _run_job(settings: Settings, plan: "RefreshPlan | None", as_json: bool) -> N
             say_fault(str(failure), status, failures=steps)
         sys.exit(status)
     alerts_cli.tell(settings, failed_steps=[])
+
+
+def _say_what_blocks(settings: Settings) -> None:
+    """Name rows and examples of the checks that failed, and the page that has all of them."""
+    from orchestration.database import connect
+    from orchestration.gates.gate import report_file
+    from orchestration.gates.store import what_blocks
+
+    # Another run may hold the database by now; what failed has been said already.
+    with suppress(UserError), connect(settings, read_only=True) as con:
+        for told in what_blocks(con):
+            say_aside(told)
+    say_aside(f"All checks of the run: {report_file(settings)}. What to do: docs/operations.md.")
 
 
 recovery_cli.register(app, _rebuild)

@@ -113,6 +113,25 @@ def refusals(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> 
     return found
 
 
+def what_blocks(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The blocking checks that failed in the newest run, one line each: rows, masked examples, reason, owner."""
+    if not table_exists(connection, "quality", "check_results"):
+        return []
+    rows = connection.execute(
+        f"""
+        with newest as (select arg_max(run_id, {_WRITTEN}) as run_id from quality.check_results)
+        select concat(
+            check_name, ' on ', table_name, ': ', observed,
+            case when len(examples) > 0 then concat(' (', array_to_string(examples[:3], '; '), ')') end,
+            '. ', why, ' Owner: ', owner
+        )
+        from quality.check_results semi join newest using (run_id)
+        where not passed and severity = 'error'
+        order by stage, check_name"""
+    ).fetchall()
+    return [told for (told,) in rows]
+
+
 def tally(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> tuple[int, int]:
     """How many checks of these suites passed and how many failed, each the last time it ran."""
     latest = _latest(connection)

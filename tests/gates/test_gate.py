@@ -12,7 +12,7 @@ from data_quality.suite import load_suites
 from orchestration import database
 from orchestration.errors import WarehouseBusyError
 from orchestration.gates.gate import check_stage
-from orchestration.gates.store import append_results, refusals, tally
+from orchestration.gates.store import append_results, refusals, tally, what_blocks
 from orchestration.settings import Settings
 
 CASES = list(csv.DictReader((Path(__file__).parents[1] / "cases" / "gate_faults.csv").open(encoding="utf-8")))
@@ -93,6 +93,18 @@ def test_publication_is_refused_until_every_blocking_check_has_run_and_passed(
     check(settings, "raw", run_id="run2")
     with database.connect(settings) as con:
         assert refusals(con, suites) == []
+
+
+def test_what_blocks_is_told_with_rows_examples_reason_and_owner(settings: Settings, change: Callable[[str], None]):
+    check(settings, "raw")
+    change("update raw.files set sha256 = null where dataset = 'members'")
+    check(settings, "raw", run_id="run2")
+    with database.connect(settings) as con:
+        (told,) = what_blocks(con)
+    assert told.startswith(
+        "every_file_read_has_a_checksum on raw.files: 1 row (file=pos/2026-06-29/members.csv). Without it nobody"
+    )
+    assert told.endswith("Owner: team:data-engineering")
 
 
 def test_the_gate_leaves_the_database_free_for_the_next_step(settings: Settings):
