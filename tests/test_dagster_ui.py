@@ -64,12 +64,12 @@ def url(own_settings: Settings, land: Callable[..., Path]) -> Iterator[str]:
         yield address
     finally:
         server.send_signal(signal.SIGINT)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             server.wait(60)
-        finally:
-            # What the server started and left behind is of its own session.
-            with suppress(ProcessLookupError):
-                os.killpg(server.pid, signal.SIGKILL)
+        # What the server started and left behind is of its own session.
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
 def test_ten_days_are_backfilled_by_mouse(url: str, own_settings: Settings) -> None:

@@ -32,11 +32,13 @@ print(duckdb.connect(file, read_only=True).sql(query))
 _TWO_CARDS = """
     from identity.customer_xref where source in ('pos.members', 'ecommerce.customers')
     group by customer_id having count(distinct source) = 2 order by customer_id limit 1"""
+_QUARANTINED = "select min(entry_id) from quality.quarantine where level = 'row' and reasons = ['{}']"
 VALUES = {
     "customer": f"select customer_id {_TWO_CARDS}",
     "member": f"select 'pos.members:' || min(record_key) filter (source = 'pos.members') {_TWO_CARDS}",
     "account": f"select 'ecommerce.customers:' || min(record_key) filter (source = 'ecommerce.customers') {_TWO_CARDS}",
-    "quarantined": "select entry_id from quality.quarantine where status = 'open' and level = 'row' order by 1 limit 1",
+    "zero_quantity": _QUARANTINED.format("zero:quantity"),
+    "unreadable_amount": _QUARANTINED.format("unreadable:amount"),
 }
 
 
