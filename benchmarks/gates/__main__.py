@@ -24,9 +24,8 @@ from data_quality.contract import load_contracts
 from data_quality.gx_runner import run_suite
 from data_quality.results import CheckResult
 from data_quality.suite import load_suites
-from orchestration.database import SCHEMAS, identifier, literal
+from orchestration.database import SCHEMAS, engine_config, identifier, literal
 from orchestration.gates.conservation import balance_deliveries, balance_marts, balance_published
-from orchestration.gates.gate import engine_config
 from orchestration.publication.build import build_file, tables_to_publish
 from orchestration.publication.manifest import FILE_NAME
 from orchestration.publication.publish import AUDIT, GATES
