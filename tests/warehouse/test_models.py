@@ -396,7 +396,7 @@ def test_every_customer_has_exactly_one_tier_per_scheme(built: World) -> None:
 @pytest.mark.parametrize(
     ("customer", "tags"),
     [
-        ("diamond_at_50000", ["at_risk", "high_value", "profile_thin", "store_only"]),
+        ("diamond_at_50000", ["at_risk", "high_value", "lapsed_valuable", "profile_thin", "store_only"]),
         ("at_risk_after_91_days", ["at_risk", "profile_thin"]),
         ("of_unknown_age", ["profile_thin"]),
         (
