@@ -17,7 +17,7 @@ import pytest
 
 from orchestration.as_of import raw_delivery_dates
 from orchestration.settings import PROJECT_ROOT, Settings
-from tests.browser import DESKTOP, chromium
+from tests.browser import DESKTOP
 
 pytestmark = pytest.mark.slow
 
@@ -72,10 +72,10 @@ def url(own_settings: Settings, land: Callable[..., Path]) -> Iterator[str]:
         server.wait()
 
 
-def test_ten_days_are_backfilled_by_mouse(url: str, own_settings: Settings) -> None:
+def test_ten_days_are_backfilled_by_mouse(url: str, own_settings: Settings, browser: Any) -> None:
     first, last = DAYS[0], DAYS[9]
-    with chromium() as browser:
-        page = browser.new_page(viewport=DESKTOP)
+    page = browser.new_page(viewport=DESKTOP)
+    try:
         page.set_default_timeout(SECONDS * 1000)
         page.goto(f"{url}/assets/raw/pos_members?view=partitions", wait_until="domcontentloaded")
         page.get_by_text("Partitions Selected").wait_for()
@@ -90,3 +90,5 @@ def test_ten_days_are_backfilled_by_mouse(url: str, own_settings: Settings) -> N
         page.goto(f"{url}/runs", wait_until="domcontentloaded")
         page.get_by_text("10 partitions").first.wait_for()
         page.get_by_text("Success").first.wait_for()
+    finally:
+        page.close()

@@ -24,6 +24,7 @@ from orchestration.identity.learned_blocks import write_learned_blocks
 from orchestration.identity.policy import IdentityPolicy, load_policy
 from orchestration.identity.records import build_records, register_policy
 from orchestration.identity.scoring import current_model, model_file, score_pairs, too_many_to_score
+from orchestration.identity.self_check import expected_quality
 from orchestration.settings import Settings
 
 Report = dict[str, Any]
@@ -68,6 +69,7 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
             "pairs_to_review": pending[0] if pending else 0,
             "decisions": dict(Counter(o.status for o in bonds.outcomes)),
             "learned_blocks": write_learned_blocks(connection, policy),
+            **expected_quality(connection),
             "model": model.origin,
             "comparison": "full" if known.full else "incremental",
             "full_because": known.why,
