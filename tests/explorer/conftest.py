@@ -1,14 +1,11 @@
 """A published version with three people and one audience, and the working database beside it."""
 
-from datetime import UTC, date, datetime
-
-import duckdb
 import pytest
 
 from orchestration import database
-from orchestration.publication.manifest import FILE_NAME, Manifest, sha256_of, write_manifest
 from orchestration.publication.versions import Version, switch_to
 from orchestration.settings import Settings
+from tests.published_versions import lay_down
 
 PUBLISHED = """
 create schema identity;
@@ -44,26 +41,7 @@ select 'pos.members' as source, 'M1' as record_key, '+8613800000001' as phone, '
 
 @pytest.fixture
 def version(own_settings: Settings, declared_marts: str) -> Version:
-    folder = own_settings.serving_dir / "versions" / "20260701T000000Z-abc123"
-    folder.mkdir(parents=True)
-    with duckdb.connect(str(folder / FILE_NAME)) as published:
-        published.execute(declared_marts + PUBLISHED)
-    write_manifest(
-        folder,
-        Manifest(
-            version=folder.name,
-            as_of=date(2026, 6, 30),
-            created_at=datetime(2026, 7, 1, tzinfo=UTC),
-            run_id="r",
-            fingerprint="f",
-            rows={},
-            bytes=1,
-            sha256=sha256_of(folder / FILE_NAME),
-            duckdb_version="1",
-            storage_version="v1.0.0",
-        ),
-    )
-    version = Version(folder.name, folder, Manifest.model_validate_json((folder / "manifest.json").read_text()))
+    version = lay_down(own_settings, declared_marts + PUBLISHED)
     switch_to(own_settings, version)
     with database.connect(own_settings) as working:
         working.execute(WORKING)

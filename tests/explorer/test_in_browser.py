@@ -213,6 +213,7 @@ def test_while_a_run_works_numbers_are_not_looked_up_and_ids_are(
         look_up(page, somebody)
         page.page.get_by_text("A refresh is running").wait_for()
         page.page.wait_for_selector(".c360-tiles")
+        assert somebody in page.page.locator("body").inner_text()
 
 
 @pytest.mark.parametrize("role", ["analyst", "campaign_manager"])

@@ -7,15 +7,16 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import psycopg
 import pytest
 
-from orchestration.publication.manifest import FILE_NAME, Manifest
+from orchestration.publication.manifest import FILE_NAME
 from orchestration.publication.versions import Version
+from tests.published_versions import manifest_of
 
 PASSWORD = "not to be seen"  # noqa: S105 - of a server that lives as long as its tests
 
@@ -119,18 +120,6 @@ def made(tmp_path: Path) -> Callable[..., Version]:
         with duckdb.connect(str(folder / FILE_NAME)) as connection:
             connection.execute("create schema marts; create schema identity; create schema quality;")
             connection.execute(sql)
-        manifest = Manifest(
-            version=f"v{number}",
-            as_of=date(2026, 6, 30),
-            created_at=datetime(2026, 7, 1, tzinfo=UTC),
-            run_id="run",
-            fingerprint="f",
-            rows={},
-            bytes=0,
-            sha256="",
-            duckdb_version="",
-            storage_version="",
-        )
-        return Version(id=f"v{number}", path=folder, manifest=manifest)
+        return Version(id=f"v{number}", path=folder, manifest=manifest_of(f"v{number}"))
 
     return make

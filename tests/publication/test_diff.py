@@ -1,12 +1,10 @@
-from datetime import UTC, date, datetime
-
 import pytest
 
 from orchestration import database
 from orchestration.publication.build import build_file, tables_to_publish
 from orchestration.publication.diff import compare, content_checksums
-from orchestration.publication.manifest import Manifest
 from orchestration.publication.versions import Version
+from tests.published_versions import manifest_of
 
 
 @pytest.fixture
@@ -19,18 +17,7 @@ def built(settings, tmp_path):
         folder.mkdir()
         with database.connect(settings, read_only=True) as con:
             rows = build_file(con, folder / "c360.duckdb", tables_to_publish(con))
-        manifest = Manifest(
-            version=f"v{number}",
-            as_of=date(2026, 6, 30),
-            created_at=datetime(2026, 6, 30, tzinfo=UTC),
-            run_id="r",
-            fingerprint="f",
-            rows=rows,
-            bytes=0,
-            sha256="",
-            duckdb_version="1.5.5",
-            storage_version="v1.0.0",
-        )
+        manifest = manifest_of(f"v{number}", rows=rows)
         return Version(manifest.version, folder, manifest)
 
     return call

@@ -1,6 +1,6 @@
 import csv
 import json
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -11,9 +11,10 @@ from orchestration import database
 from orchestration.cli import app
 from orchestration.errors import UserError
 from orchestration.publication.export import export_audience, sees_contact_data
-from orchestration.publication.manifest import FILE_NAME, Manifest, sha256_of, write_manifest
-from orchestration.publication.versions import Version, switch_to
+from orchestration.publication.manifest import sha256_of
+from orchestration.publication.versions import Version, list_versions, switch_to
 from orchestration.settings import Settings
+from tests.published_versions import lay_down
 
 PUBLISHED = """
 create schema marts;
@@ -49,25 +50,7 @@ select * from (values
 @pytest.fixture
 def settings(own_settings: Settings) -> Settings:
     """A published version with one audience, and the working database beside it."""
-    folder = own_settings.serving_dir / "versions" / "20260701T000000Z-abc123"
-    folder.mkdir(parents=True)
-    with duckdb.connect(str(folder / FILE_NAME)) as published:
-        published.execute(PUBLISHED)
-    write_manifest(
-        folder,
-        Manifest(
-            version=folder.name,
-            as_of=date(2026, 6, 30),
-            created_at=datetime(2026, 7, 1, tzinfo=UTC),
-            run_id="r",
-            fingerprint="f",
-            rows={},
-            bytes=1,
-            sha256=sha256_of(folder / FILE_NAME),
-            duckdb_version="1",
-            storage_version="v1.0.0",
-        ),
-    )
+    lay_down(own_settings, PUBLISHED)
     with database.connect(own_settings) as working:
         working.execute(WORKING)
     return own_settings
@@ -75,8 +58,7 @@ def settings(own_settings: Settings) -> Settings:
 
 @pytest.fixture
 def version(settings: Settings) -> Version:
-    folder = settings.serving_dir / "versions" / "20260701T000000Z-abc123"
-    version = Version(folder.name, folder, Manifest.model_validate_json((folder / "manifest.json").read_text()))
+    [version] = list_versions(settings)
     switch_to(settings, version)
     return version
 

@@ -5,11 +5,12 @@ import pytest
 from orchestration.errors import UserError
 from orchestration.fingerprint import input_fingerprint
 from orchestration.plan import plan_refresh
-from orchestration.publication.manifest import Manifest, sha256_of, write_manifest
+from orchestration.publication.manifest import FILE_NAME
 from orchestration.publication.publish import publish
 from orchestration.publication.rollback import HOLD_FILE, hold_in_force, release_hold, rollback, switches
 from orchestration.publication.versions import Version, current_version, new_version_id, switch_to
 from orchestration.settings import Settings
+from tests.published_versions import seal
 
 NOW = datetime(2026, 6, 30, 2, 0, tzinfo=UTC)
 
@@ -28,22 +29,8 @@ def lay_down(empty):
         version_id = new_version_id(empty, NOW, "abcdef")
         folder = empty.serving_dir / "versions" / version_id
         folder.mkdir(parents=True)
-        file = folder / "c360.duckdb"
-        file.write_bytes(fingerprint.encode())
-        manifest = Manifest(
-            version=version_id,
-            as_of=NOW.date(),
-            created_at=NOW + timedelta(minutes=1),
-            run_id="r",
-            fingerprint=fingerprint,
-            rows={},
-            bytes=file.stat().st_size,
-            sha256=sha256_of(file),
-            duckdb_version="1.5.5",
-            storage_version="v1.0.0",
-        )
-        write_manifest(folder, manifest)
-        version = Version(version_id, folder, manifest)
+        (folder / FILE_NAME).write_bytes(fingerprint.encode())
+        version = seal(folder, as_of=NOW.date(), created_at=NOW + timedelta(minutes=1), fingerprint=fingerprint)
         switch_to(empty, version)
         return version
 

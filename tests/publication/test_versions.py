@@ -3,7 +3,6 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from orchestration.errors import UserError
-from orchestration.publication.manifest import Manifest, write_manifest
 from orchestration.publication.policy import PublicationPolicy, load_policy
 from orchestration.publication.versions import (
     Version,
@@ -15,6 +14,7 @@ from orchestration.publication.versions import (
     switch_to,
 )
 from orchestration.settings import Settings
+from tests.published_versions import seal
 
 NOW = datetime(2026, 6, 30, 2, 0, tzinfo=UTC)
 NIGHTLY = PublicationPolicy(versions_kept=2, grace=timedelta(minutes=60))
@@ -30,20 +30,7 @@ def lay_down(settings: Settings, created_at: datetime) -> Version:
     folder = settings.serving_dir / "versions" / version_id
     folder.mkdir(parents=True)
     (folder / "c360.duckdb").write_bytes(b"x")
-    manifest = Manifest(
-        version=version_id,
-        as_of=created_at.date(),
-        created_at=created_at,
-        run_id="r",
-        fingerprint="f",
-        rows={},
-        bytes=1,
-        sha256="2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
-        duckdb_version="1.5.5",
-        storage_version="v1.0.0",
-    )
-    write_manifest(folder, manifest)
-    return Version(version_id, folder, manifest)
+    return seal(folder, as_of=created_at.date(), created_at=created_at)
 
 
 def test_nothing_is_published_in_a_new_warehouse(empty):
