@@ -9,13 +9,12 @@ import os
 from collections.abc import Mapping
 from functools import cache
 
-_NO_PHRASES = "PYPINYIN_NO_PHRASES"
+os.environ.setdefault("PYPINYIN_NO_PHRASES", "1")
 
 
 @cache
 def readings() -> Mapping[int, str]:
     """Readings with tones, the usual one first, joined with commas, by code point."""
-    os.environ.setdefault(_NO_PHRASES, "1")
     from pypinyin.constants import PINYIN_DICT
 
     table: Mapping[int, str] = PINYIN_DICT
@@ -24,7 +23,6 @@ def readings() -> Mapping[int, str]:
 
 def usual_reading(character: str) -> str:
     """The usual reading without tone; the character itself where there is none."""
-    os.environ.setdefault(_NO_PHRASES, "1")
     from pypinyin import lazy_pinyin
 
     syllable: str = lazy_pinyin(character)[0]

@@ -11,21 +11,22 @@ from typing import Any
 import altair as alt
 
 from orchestration.dashboard.marks import BLUE, RANGE
-from orchestration.explorer.speech import Speech
+from orchestration.explorer.speech import SCHEMES, Speech
 from orchestration.publication.customer_view import Row
 
-# The columns of customer_history that hold a tier, and the scheme whose names and order theirs are.
-HISTORY_SCHEMES = {
-    "spend_tier": "spend_tier",
-    "value_layer": "value_layer",
-    "membership": "membership",
-    "service_class": "service_class",
-    "value_level": "value_level",
-    "behaviour_type": "behaviour_type",
-    "rfm_segment": "rfm",
-    "lifecycle_stage": "lifecycle_stage",
-    "funnel_stage": "funnel_stage",
-}
+_HISTORY = (
+    "spend_tier",
+    "value_layer",
+    "membership",
+    "service_class",
+    "value_level",
+    "behaviour_type",
+    "rfm_segment",
+    "lifecycle_stage",
+    "funnel_stage",
+)
+# The columns of customer_history that are drawn, in their order, and the scheme whose names and order theirs are.
+HISTORY_SCHEMES = {column: SCHEMES[column] for column in _HISTORY}
 _WIDE_FROM = 0x2E80  # where the CJK blocks begin
 # From most to least worth; schemes of tiers stand in the order of what their customers spend.
 _STAGES = {

@@ -46,7 +46,8 @@ _DOMAINS = {
     "topic": "topic",
     "value_method": "value_method",
 }
-_SCHEMES = {
+# The scheme whose tiers a column holds.
+SCHEMES = {
     "spend_tier": "spend_tier",
     "previous_spend_tier": "spend_tier",
     "value_layer": "value_layer",
@@ -130,8 +131,8 @@ class Speech:
             return self.tier(self.tiers.official or "", text)
         if column in ("tier", "previous_tier") and scheme:
             return self.tier(scheme, text)
-        if column in _SCHEMES:
-            return self.tier(_SCHEMES[column], text)
+        if column in SCHEMES:
+            return self.tier(SCHEMES[column], text)
         if column in _DOMAINS:
             return self.code(_DOMAINS[column], text)
         return text
