@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from orchestration.valuation.backtest import Backtest, backtest
 from orchestration.valuation.choice import Choice, choose
@@ -74,8 +75,11 @@ def make_values(con: duckdb.DuckDBPyConnection, policy_dir: Path) -> ValueReport
     con.execute("begin")
     con.execute(TABLES)
     last: dict[str, Any] = {}
-    for day in days:
-        last = run.value(day) or last
+    # The optimiser multiplies vectors of four numbers: more threads only wait for each other, six seconds of seven,
+    # and sum in an order that depends on how many cores there are.
+    with threadpool_limits(limits=1, user_api="blas"):
+        for day in days:
+            last = run.value(day) or last
     rows = con.execute("select count(*) from valuation.customer_values").fetchall()[0][0]
     con.execute("commit")
     con.execute("drop table purchase_steps")
