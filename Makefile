@@ -14,7 +14,7 @@ LINT_WAREHOUSE ?= .lint/warehouse
 # uv when it is on the path, else one of our own, made from pip below.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 
-.PHONY: help install demo bench-identity bench-value bench-refresh bench-gates policy-docs test test-slow fuzz fuzz-coverage lint types models docs dev clean test-browser explore test-mirror test-clients test-docs
+.PHONY: help install demo bench-identity bench-value bench-refresh bench-gates policy-docs test test-slow test-nights fuzz fuzz-coverage lint types models docs dev clean test-browser explore test-mirror test-clients test-docs
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,11 @@ test: install ## the default tests on every core, under 10 minutes on 2
 
 test-slow: install ## real and large input, killed runs, readers during publication
 	$(VENV)/bin/python -m pytest -m slow
+
+test-nights: install ## nights in random order against a rebuild, every row of every table (SEEDS="1 2 3", NIGHTS=n, COMPARE=each, ONLY=names)
+	$(VENV)/bin/python -m pytest -m slow -s tests/pipeline/test_nights_equal_a_rebuild.py \
+		$(foreach seed,$(SEEDS),--walk-seed $(seed)) $(if $(NIGHTS),--walk-nights $(NIGHTS)) \
+		$(if $(COMPARE),--walk-compare $(COMPARE)) $(if $(ONLY),--walk-only $(ONLY))
 
 fuzz: install ## new random cases against the readers and parsers, some minutes; docs/reliability.md says how many
 	$(VENV)/bin/python -m pytest tests/hostile --hypothesis-profile=explore --hypothesis-show-statistics
@@ -83,17 +88,17 @@ bench-identity: install ## identity resolution against its rivals, side by side 
 policy-docs: install ## docs/policy.md from the policy tables
 	$(C360) policy docs
 
-bench-refresh: install ## a full rebuild by stage and size, against a floor, pandas and Splink (SIZES="lines …", ROOM=folder)
-	$(VENV)/bin/python -m benchmarks.refresh $(if $(SIZES),--sizes $(SIZES)) $(if $(ROOM),--room $(ROOM))
+bench-refresh: install ## a full rebuild by stage and size, against a floor, pandas and Splink (SIZES="lines …", ROOM=folder, AGAIN=1)
+	$(VENV)/bin/python -m benchmarks.refresh $(if $(SIZES),--sizes $(SIZES)) $(if $(ROOM),--room $(ROOM)) $(if $(AGAIN),--again)
 
-bench-nights: install ## a night by what it brings and by the history before it (SIZES="lines …", ROOM=folder)
-	$(VENV)/bin/python -m benchmarks.nights $(if $(SIZES),--histories $(SIZES)) $(if $(ROOM),--room $(ROOM))
+bench-nights: install ## a night by what it brings and by the history before it (SIZES="lines …", ROOM=folder, AGAIN=1)
+	$(VENV)/bin/python -m benchmarks.nights $(if $(SIZES),--histories $(SIZES)) $(if $(ROOM),--room $(ROOM)) $(if $(AGAIN),--again)
 
 bench-start: install ## seconds until the first asset, by cause
 	$(VENV)/bin/python -m benchmarks.start
 
-bench-query: install ## twelve questions to the published file, one reader and four (SIZES="customers …", ROOM=folder)
-	$(VENV)/bin/python -m benchmarks.query $(if $(SIZES),--sizes $(SIZES)) $(if $(ROOM),--room $(ROOM))
+bench-query: install ## twelve questions to the published file, one reader and four (SIZES="customers …", ROOM=folder, AGAIN=1)
+	$(VENV)/bin/python -m benchmarks.query $(if $(SIZES),--sizes $(SIZES)) $(if $(ROOM),--room $(ROOM)) $(if $(AGAIN),--again)
 
 bench-gates: install ## what every gate costs on a built warehouse (WAREHOUSE=folder)
 	$(VENV)/bin/python -m benchmarks.gates $(WAREHOUSE)

@@ -20,13 +20,19 @@ ROOT = Path(__file__).resolve().parents[1]
 Cost = dict[str, Any]
 
 
-def of_python(what: str, arguments: Sequence[str], limit: float | None = None) -> Cost:
+def of_python(
+    what: str, arguments: Sequence[str], limit: float | None = None, samples: list[tuple[float, int]] | None = None
+) -> Cost:
     """The cost of one Python process and all below it; see `of`."""
-    return of(what, [sys.executable, *arguments], limit)
+    return of(what, [sys.executable, *arguments], limit, samples=samples)
 
 
 def of(
-    what: str, command: Sequence[str], limit: float | None = None, environment: Mapping[str, str] | None = None
+    what: str,
+    command: Sequence[str],
+    limit: float | None = None,
+    environment: Mapping[str, str] | None = None,
+    samples: list[tuple[float, int]] | None = None,
 ) -> Cost:
     """Run a command in the project's folder and say what it cost.
 
@@ -35,6 +41,7 @@ def of(
         command: program and arguments.
         limit: seconds after which it and all it started are stopped; None lets it end.
         environment: variables over those of this process.
+        samples: gets the memory of the process tree over time: seconds since the epoch, MB.
 
     Returns:
         `seconds`, `cpu_seconds` and `peak_mb`; `stopped_after` (seconds) where the limit came first, `failed` (the last
@@ -59,6 +66,8 @@ def of(
         os.killpg(process.pid, signal.SIGKILL)
         _, said = process.communicate()
     after = os.times()
+    if samples is not None:
+        samples += memory.samples
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     cost: Cost = {
         "seconds": round(time.perf_counter() - started, 1),
@@ -88,6 +97,11 @@ def in_words(cost: Cost | None) -> str:
 def ended(cost: Cost | None) -> bool:
     """Say whether it was run and came to its end by itself."""
     return cost is not None and "stopped_after" not in cost and "failed" not in cost
+
+
+def failures(what: str, *costs: Cost | None) -> list[str]:
+    """What failed, in words; what never ran or was stopped at its limit did not fail."""
+    return [f"{what}: {cost['failed']}" for cost in costs if cost is not None and "failed" in cost]
 
 
 def exponent(points: Sequence[tuple[float, float]]) -> float | None:

@@ -3,6 +3,7 @@
 What belongs here: facts of the machine as every results file tells them. What does not: what is measured on it.
 """
 
+import json
 import os
 import platform
 import subprocess
@@ -35,6 +36,30 @@ def in_words(machine: dict[str, Any]) -> str:
     )
 
 
+def commit() -> str:
+    """The version of the code that is measured, with a `+` where files differ from it; `unknown` outside of git."""
+    try:
+        told = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+"],  # noqa: S607 - wherever git is
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return told.stdout.strip()
+
+
+def kept_runs(results: Path, machine: dict[str, Any]) -> list[dict[str, Any]]:
+    """Runs that an earlier call wrote into a results file on the same machine; none where it was another one."""
+    if not results.exists():
+        return []
+    told = json.loads(results.read_text(encoding="utf-8"))
+    runs: list[dict[str, Any]] = told["runs"] if told["machine"] == machine else []
+    return runs
+
+
 class PeakMemory(threading.Thread):
     """Samples what a process and all below it hold, where /proc tells it; pages of files they map are left out."""
 
@@ -42,13 +67,17 @@ class PeakMemory(threading.Thread):
         """Begin to sample; it ends with the process."""
         super().__init__(daemon=True)
         self.mb = 0
+        self.samples: list[tuple[float, int]] = []
+        """Moment (seconds since the epoch) and MB held then."""
         self._process = process
         self.start()
 
     def run(self) -> None:
         """Keep the largest sum seen."""
         while self._process.poll() is None:
-            self.mb = max(self.mb, sum(_own_mb(pid) for pid in _tree(self._process.pid)))
+            held = sum(_own_mb(pid) for pid in _tree(self._process.pid))
+            self.samples.append((time.time(), held))
+            self.mb = max(self.mb, held)
             time.sleep(_SAMPLED_EVERY)
 
 

@@ -23,6 +23,15 @@ settings.register_profile("explore", deadline=None)
 settings.load_profile("repeatable")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of `tests/pipeline/test_nights_equal_a_rebuild.py`, which says what they are for."""
+    walks = parser.getgroup("walks")
+    walks.addoption("--walk-seed", type=int, action="append", help="a walk to take; may be given again")
+    walks.addoption("--walk-nights", type=int, help="nights of a walk")
+    walks.addoption("--walk-compare", choices=("last", "each"), default="last", help="which nights to compare")
+    walks.addoption("--walk-only", metavar="NAMES", help="changes to draw from, with commas between")
+
+
 @pytest.fixture
 def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of an empty landing zone and an empty warehouse, as schedule and sensor read them."""

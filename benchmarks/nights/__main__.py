@@ -1,7 +1,7 @@
 """`python -m benchmarks.nights`: what a night costs by what it brings and by the length of the history behind it.
 
-What belongs here: the order of work, and the page. What does not: a night's rows (`delivery`), the run
-(`benchmarks.refresh`).
+What belongs here: the order of work and what is kept. What does not: a night's rows (`delivery`), the run
+(`benchmarks.refresh`), the page (`page`).
 """
 
 import argparse
@@ -14,16 +14,15 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cost import Cost, ended, exponent, in_words, of_python
-from benchmarks.machine import facts
-from benchmarks.machine import in_words as machine_in_words
+from benchmarks.cost import ended, failures, of_python
+from benchmarks.machine import commit, facts, kept_runs
 from benchmarks.nights.delivery import deliver
+from benchmarks.nights.page import page
 from benchmarks.refresh.measured import refresh, with_load
-from benchmarks.refresh.page import STAGES, by_stage
 from seeds.generate import generate
 
 RESULTS = Path(__file__).resolve().parent / "results"
-HISTORIES = (100_000, 300_000, 1_000_000)
+HISTORIES = (20_000, 100_000)
 SHARES = (0.001, 0.003, 0.01, 0.1)
 DAYS = 720
 SAME_NEWS = 300
@@ -41,19 +40,47 @@ def main() -> None:
     parser.add_argument("--memory", help="C360_MEMORY_LIMIT of the refresh, for instance 6GB")
     parser.add_argument("--room", type=Path, help="folder for worlds, kept for the next time; else a temporary one")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the results")
+    parser.add_argument("--again", action="store_true", help="measure histories anew that the results hold already")
     wanted = parser.parse_args()
     room: Path = wanted.room or Path(tempfile.mkdtemp(prefix="nights-"))
     if wanted.memory:
         os.environ["C360_MEMORY_LIMIT"] = wanted.memory
-    runs: list[dict[str, Any]] = []
+    machine = facts(memory_limit=wanted.memory or "default")
+    runs = {(run["lines"], run["days"]): run for run in kept_runs(wanted.results / "nights.json", machine)}
+    faults: list[str] = []
     for lines in sorted(wanted.histories):
-        run: dict[str, Any] = {"lines": lines, "days": wanted.days, "nights": []}
-        runs.append(run)
+        key, warehouse = (lines, wanted.days), room / f"warehouse-nights-{lines}"
         shares = wanted.shares if lines == max(wanted.histories) else []
-        for _ in _measure(run, _world(room, lines, wanted.days), room / f"warehouse-nights-{lines}", shares, wanted):
-            _write(runs, wanted.results, wanted.memory)
+        nights = [("the same news", wanted.same_news / lines), *((f"{share:.1%}", share) for share in shares)]
+        if wanted.again or not _goes_on(runs.get(key), nights, warehouse):
+            runs[key] = {"lines": lines, "days": wanted.days, "commit": commit(), "nights": []}
+            for folder in (warehouse, _landing_of(warehouse)):
+                shutil.rmtree(folder, ignore_errors=True)
+        run = runs[key]
+        # After every refresh: what was measured stays when a long run is broken off, and is not measured twice.
+        for _ in _measure(run, room, warehouse, nights):
+            _write([runs[size] for size in sorted(runs)], wanted.results, machine)
+        told = f"{lines:,} lines of {wanted.days} days"
+        faults += failures(f"{told}, full rebuild", run["full"])
+        faults += [fault for night in run["nights"] for fault in failures(f"{told}, {night['news']}", night)]
+        faults += failures(f"{told}, nothing new", run.get("nothing_new"))
     if wanted.room is None:
         shutil.rmtree(room, ignore_errors=True)
+    if faults:
+        raise SystemExit("\n".join(faults))
+
+
+def _goes_on(run: dict[str, Any] | None, nights: Sequence[tuple[str, float]], warehouse: Path) -> bool:
+    """Whether nothing is left to measure, or what is left can follow on the warehouse of the last call."""
+    if run is None or not ended(run.get("full")) or not all(ended(night) for night in run["nights"]):
+        return False
+    if [night["news"] for night in run["nights"]] != [news for news, _ in nights][: len(run["nights"])]:
+        return False
+    return _is_complete(run, nights) or (warehouse / "serving" / "current").exists()
+
+
+def _is_complete(run: dict[str, Any], nights: Sequence[tuple[str, float]]) -> bool:
+    return len(run["nights"]) == len(nights) and ended(run.get("nothing_new"))
 
 
 def _world(room: Path, lines: int, days: int) -> Path:
@@ -64,90 +91,41 @@ def _world(room: Path, lines: int, days: int) -> Path:
     return folder
 
 
-def _measure(
-    run: dict[str, Any], world: Path, warehouse: Path, shares: Sequence[float], wanted: argparse.Namespace
-) -> Iterator[None]:
-    """The rebuild, the same news after every history, nothing new, and after the longest history each share."""
-    landing = warehouse.with_name(f"landing-{warehouse.name}")
-    for folder in (warehouse, landing):
-        shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(world / "landing", landing, copy_function=os.link)
+def _landing_of(warehouse: Path) -> Path:
+    return warehouse.with_name(f"landing-{warehouse.name}")
+
+
+def _measure(run: dict[str, Any], room: Path, warehouse: Path, nights: Sequence[tuple[str, float]]) -> Iterator[None]:
+    """What the run lacks of: the rebuild, each night, and a refresh with nothing new; yields after each."""
+    if _is_complete(run, nights):
+        return
+    landing = _landing_of(warehouse)
     told = f"{run['lines']:,} lines of {run['days']} days"
-    run["full"] = refresh(f"{told}, full rebuild", landing, warehouse)
-    yield
-    if ended(run["full"]):
-        nights = [("the same news", wanted.same_news / run["lines"]), *((f"{share:.1%}", share) for share in shares)]
-        for number, (news, share) in enumerate(nights, start=1):
+    if "full" not in run:
+        shutil.copytree(_world(room, run["lines"], run["days"]) / "landing", landing, copy_function=os.link)
+        run["full"] = refresh(f"{told}, full rebuild", landing, warehouse)
+        yield
+    for number, (news, share) in enumerate(nights, start=1):
+        if not ended(run["full"]) or not all(ended(night) for night in run["nights"]):
+            return  # a night after one that failed would bring more than its own
+        if number > len(run["nights"]):
             lines = deliver(warehouse, landing, END + timedelta(days=number), share)
             cost = refresh(f"{told}, {news} ({lines:,} lines)", landing, warehouse)
             run["nights"].append({"news": news, "new_lines": lines, **cost})
             yield
-        where = ["--landing", str(landing), "--warehouse", str(warehouse)]
-        program = ["-c", "from orchestration.cli import main; main()", "refresh", *where]
-        run["nothing_new"] = with_load(of_python(f"{told}, nothing new", program))
-        yield
+    where = ["--landing", str(landing), "--warehouse", str(warehouse)]
+    program = ["-c", "from orchestration.cli import main; main()", "refresh", *where]
+    run["nothing_new"] = with_load(of_python(f"{told}, nothing new", program))
+    yield
     for folder in (warehouse, landing):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(runs: Sequence[dict[str, Any]], folder: Path, memory: str | None) -> None:
+def _write(runs: Sequence[dict[str, Any]], folder: Path, machine: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    machine = facts(memory_limit=memory or "default")
-    (folder / "nights.json").write_text(
-        json.dumps({"machine": machine, "runs": runs}, indent=2) + "\n", encoding="utf-8"
-    )
-    (folder / "nights.md").write_text(_page(machine, runs), encoding="utf-8")
-
-
-def _page(machine: dict[str, Any], runs: Sequence[dict[str, Any]]) -> str:
-    heads = ("history: lines", "days", "night", "new lines", "refresh", "MB", "of the full rebuild (CPU)")
-    heads += ("beyond the start", "load")
-    lines = [
-        "# A night",
-        "",
-        f"`python -m benchmarks.nights` on {machine_in_words(machine)}, memory limit {machine['memory_limit']}.",
-        "Seconds are wall / CPU. *Beyond the start*: without what happens before the first asset, in both figures.",
-        "",
-        f"| {' | '.join(heads)} |",
-        "| --- " * 9 + "|",
-    ]
-    for run in runs:
-        full = run["full"]
-        nights = [("full rebuild", run["lines"], full)]
-        nights += [(night["news"], night["new_lines"], night) for night in run["nights"]]
-        if "nothing_new" in run:
-            nights.append(("nothing", 0, run["nothing_new"]))
-        for news, new, cost in nights:
-            lines.append(
-                f"| {run['lines']:,} | {run['days']} | {news} | {new:,} | {in_words(cost)} | {cost['peak_mb']:,} | "
-                f"{_share(cost, full)} | {_share_beyond_start(cost, full)} | {cost['load_average']} |"
-            )
-    same = [(run["lines"], run["nights"][0]) for run in runs if run["nights"] and ended(run["nights"][0])]
-    if len(same) > 1:
-        power = exponent([(history, cost["cpu_seconds"]) for history, cost in same])
-        lines += ["", f"The cost of the same news grows with the length of the history to the power of {power} (CPU)."]
-    names = [*STAGES, "gates", "other"]
-    lines += ["", "## By stage", "", f"| history | night | {' | '.join(names)} |", "| --- " * (len(names) + 2) + "|"]
-    for run in runs:
-        for news, cost in [("full rebuild", run["full"]), *((night["news"], night) for night in run["nights"])]:
-            if ended(cost):
-                stages = by_stage(cost["steps"])
-                costs = " | ".join(in_words(stages.get(name)) for name in names)
-                lines.append(f"| {run['lines']:,} | {news} | {costs} |")
-    return "\n".join([*lines, ""])
-
-
-def _share(cost: Cost, full: Cost) -> str:
-    if not ended(cost) or not ended(full):
-        return "–"
-    return f"{cost['cpu_seconds'] / max(full['cpu_seconds'], 0.1):.0%}"
-
-
-def _share_beyond_start(cost: Cost, full: Cost) -> str:
-    if "steps" not in cost or "steps" not in full:
-        return "–"
-    beyond = [c["cpu_seconds"] - by_stage(c["steps"])["start"]["cpu_seconds"] for c in (cost, full)]
-    return f"{beyond[0] / max(beyond[1], 0.1):.0%}"
+    content = {"machine": machine, "runs": runs}
+    (folder / "nights.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    (folder / "nights.md").write_text(page(machine, runs), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -16,9 +16,10 @@ from typing import Any
 
 import duckdb
 
-from benchmarks.cost import ROOT, Cost, ended, of, of_python
-from benchmarks.machine import facts
+from benchmarks.cost import ROOT, Cost, ended, failures, of, of_python
+from benchmarks.machine import commit, facts, kept_runs
 from benchmarks.refresh.agreement import compare
+from benchmarks.refresh.floor import FILE as FLOOR_FILE
 from benchmarks.refresh.measured import refresh, with_load
 from benchmarks.refresh.page import page
 from orchestration.database import literal
@@ -26,8 +27,10 @@ from seeds.generate import generate
 
 RESULTS = Path(__file__).resolve().parent / "results"
 SPLINK = ROOT / "benchmarks" / "identity" / "rivals" / "splink_alone.py"
-SIZES = (100_000, 1_000_000, 10_000_000)
-MOST_PEOPLE = 750_000  # about 1.5 million person records
+SIZES = (20_000, 100_000)
+# A person is a member or has an account, or both: 34 people for 100 lines make 42 thousand records beside 100 thousand
+# lines, 420 thousand beside a million and, at the most, 1.5 million beside 10 million.
+_PEOPLE_PER_LINE, _MOST_PEOPLE = 0.34, 1_200_000
 END = date(2026, 6, 30)
 LIMIT = 3600.0
 
@@ -48,30 +51,29 @@ def main() -> None:
     room: Path = wanted.room or Path(tempfile.mkdtemp(prefix="refresh-"))
     if wanted.memory:
         os.environ["C360_MEMORY_LIMIT"] = wanted.memory
-    runs = {run["asked"]: run for run in _kept(wanted.results)}
+    machine = facts("splink", "pandas", memory_limit=wanted.memory or "default")
+    runs = {run["asked"]: run for run in kept_runs(wanted.results / "refresh.json", machine)}
+    faults: list[str] = []
     for lines in sorted(wanted.sizes):
-        if wanted.again:
+        people = min(round(lines * _PEOPLE_PER_LINE), _MOST_PEOPLE)
+        if wanted.again or runs.get(lines, {}).get("people") != people:
             runs.pop(lines, None)
-        run = runs.setdefault(lines, {"asked": lines})
+        run = runs.setdefault(lines, {"asked": lines, "people": people})
         # After every step: what was measured stays when a long run is broken off, and is not measured twice.
-        for _ in _measure(run, _world(room, lines, wanted.days), room / f"warehouse-{lines}", wanted):
-            _write([runs[size] for size in sorted(runs)], wanted.results, wanted.memory)
+        for _ in _measure(run, _world(room, lines, people, wanted.days), room / f"warehouse-{lines}", wanted):
+            _write([runs[size] for size in sorted(runs)], wanted.results, machine)
+        for name in ("full", "floor", "pandas", "splink"):
+            faults += failures(f"{lines:,} lines, {name}", run.get(name))
     if wanted.room is None:
         shutil.rmtree(room, ignore_errors=True)
+    if faults:
+        raise SystemExit("\n".join(faults))
 
 
-def _kept(folder: Path) -> list[dict[str, Any]]:
-    """Runs of an earlier call; a size is completed, not repeated."""
-    told = folder / "refresh.json"
-    runs: list[dict[str, Any]] = json.loads(told.read_text(encoding="utf-8"))["runs"] if told.exists() else []
-    return runs
-
-
-def _world(room: Path, lines: int, days: int) -> Path:
+def _world(room: Path, lines: int, people: int, days: int) -> Path:
     """The generated world of a size, on disk; made in pieces, so its memory does not grow with it."""
-    folder = room / f"{lines}_lines"
+    folder = room / f"{lines}_lines_{people}_people_{days}_days"
     if not (folder / "truth" / "summary.json").exists():
-        people = min(lines // 5, MOST_PEOPLE)
         generate(folder / "landing", people=people, lines=lines, days=days, seed=1, end=END, profile="default")
     return folder
 
@@ -86,22 +88,28 @@ def _measure(run: dict[str, Any], world: Path, warehouse: Path, wanted: argparse
         "pandas": ("pandas", "benchmarks.refresh.in_pandas", run["asked"] <= wanted.pandas_up_to),
     }
     for name, (what, module, fits) in rivals.items():
-        if name not in run and fits:
+        if _is_due(run, name) and fits:
             run[name] = with_load(
                 of_python(f"{run['asked']:,} lines, {what}", ["-m", module, str(world)], wanted.limit)
             )
             yield
-    if "full" not in run:
+    if _is_due(run, "full"):
         shutil.rmtree(warehouse, ignore_errors=True)
+        run["commit"] = commit()
         run["full"] = refresh(f"{run['asked']:,} lines, full rebuild", world / "landing", warehouse)
         yield
-        if ended(run["full"]) and ended(run.get("floor")):
+        if ended(run["full"]) and (world / FLOOR_FILE).exists() and ended(run.get("floor")):
             run["agreement"] = compare(world, warehouse / "serving" / "current" / "c360.duckdb")
             yield
-        if "splink" not in run and ended(run["full"]) and run["asked"] <= wanted.splink_up_to:
+        if _is_due(run, "splink") and ended(run["full"]) and run["asked"] <= wanted.splink_up_to:
             run["splink"] = _splink(run["asked"], world, warehouse, wanted.limit)
             yield
     shutil.rmtree(warehouse, ignore_errors=True)
+
+
+def _is_due(run: dict[str, Any], name: str) -> bool:
+    """Whether a part was not measured yet, or failed."""
+    return name not in run or "failed" in run[name]
 
 
 def _splink(lines: int, world: Path, warehouse: Path, limit: float) -> Cost:
@@ -120,9 +128,8 @@ def _splink(lines: int, world: Path, warehouse: Path, limit: float) -> Cost:
     return with_load(of(f"{lines:,} lines, Splink alone", command, limit))
 
 
-def _write(runs: list[dict[str, Any]], folder: Path, memory: str | None) -> None:
+def _write(runs: list[dict[str, Any]], folder: Path, machine: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    machine = facts("splink", "pandas", memory_limit=memory or "default")
     content = {"machine": machine, "runs": runs}
     (folder / "refresh.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     (folder / "refresh.md").write_text(page(machine, runs), encoding="utf-8")

@@ -4,8 +4,10 @@ What belongs here: tables. What does not: measuring (`__main__`).
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
+from benchmarks.aims import Aim, as_lines, at_least, at_most
 from benchmarks.cost import Cost, ended, exponent, in_words
 from benchmarks.machine import in_words as machine_in_words
 
@@ -34,15 +36,24 @@ _IDENTITY_TO_XREF = ("identity__records", "identity_links", "identity_customer_x
 
 
 def by_stage(steps: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Wall and CPU seconds of each stage; every step counts once."""
+    """Wall and CPU seconds of each stage, every step counted once, and the most memory held during any of its steps."""
     found: dict[str, dict[str, float]] = {}
     for step in steps:
         name = str(step["name"])
         stage = "gates" if name.endswith("_gate") else _stage_of(name)
-        costs = found.setdefault(stage, {"seconds": 0.0, "cpu_seconds": 0.0})
-        for what in costs:
+        costs = found.setdefault(stage, {"seconds": 0.0, "cpu_seconds": 0.0, "peak_mb": 0})
+        for what in ("seconds", "cpu_seconds"):
             costs[what] = round(costs[what] + float(step[what]), 1)
+        costs["peak_mb"] = max(costs["peak_mb"], step.get("peak_mb") or 0)
     return found
+
+
+def stage_in_words(costs: dict[str, float] | None) -> str:
+    """Wall / CPU seconds and MB of a stage as a table shows them."""
+    if costs is None:
+        return "–"
+    held = f", {costs['peak_mb']:,} MB" if costs["peak_mb"] else ""
+    return f"{in_words(costs)}{held}"
 
 
 def _stage_of(name: str) -> str:
@@ -51,8 +62,8 @@ def _stage_of(name: str) -> str:
 
 def page(machine: dict[str, Any], runs: Sequence[dict[str, Any]]) -> str:
     """Markdown of all that was measured so far."""
-    heads = ("lines", "person records", "full rebuild", "MB", "floor", "MB", "times floor (CPU)")
-    heads += ("pandas", "MB", "pandas / ours (CPU)", "load")
+    heads: tuple[str, ...] = ("lines", "person records", "full rebuild", "MB", "floor", "MB", "times floor")
+    heads += ("pandas", "MB", "pandas / ours", "load", "commit")
     lines = [
         "# A full rebuild",
         "",
@@ -60,13 +71,14 @@ def page(machine: dict[str, Any], runs: Sequence[dict[str, Any]]) -> str:
         _HEAD,
         "",
         f"| {' | '.join(heads)} |",
-        "| --- " * 11 + "|",
+        "| --- " * len(heads) + "|",
         *(_row(run) for run in runs),
         "",
         _growth(runs),
         "",
         _RIVALS,
         "",
+        *as_lines(_aims(runs)),
         *_stages(runs),
         *_identity(runs),
         *_agreement(runs),
@@ -81,7 +93,7 @@ def _row(run: dict[str, Any]) -> str:
         f"| {run['lines']:,} | {run['records']:,} | {in_words(full)} | {_mb(full)} "
         f"| {in_words(floor)} | {_mb(floor)} | "
         f"{_times(full, floor)} | {in_words(pandas)} | {_mb(pandas)} | {_times(pandas, full)} | "
-        f"{full['load_average'] if full else '–'} |"
+        f"{full['load_average'] if full else '–'} | {run.get('commit', '–')} |"
     )
 
 
@@ -89,29 +101,73 @@ def _mb(cost: Cost | None) -> str:
     return f"{cost['peak_mb']:,}" if cost else "–"
 
 
-def _times(cost: Cost | None, other: Cost | None) -> str:
+def _ratio(cost: Cost | None, other: Cost | None, what: str) -> float | None:
     if cost is None or other is None or not ended(cost) or not ended(other):
-        return "–"
-    return f"{cost['cpu_seconds'] / max(other['cpu_seconds'], 0.1):.1f}"
+        return None
+    return float(cost[what]) / max(float(other[what]), 0.1)
+
+
+def _times(cost: Cost | None, other: Cost | None) -> str:
+    """How many times the other's seconds, wall / CPU."""
+    found = [_ratio(cost, other, what) for what in ("seconds", "cpu_seconds")]
+    return " / ".join("–" if ratio is None else f"{ratio:.1f}" for ratio in found)
+
+
+def _exponents(runs: Sequence[dict[str, Any]]) -> tuple[float | None, float | None]:
+    """The power of the number of lines with which wall and CPU seconds grow; None for fewer than two sizes."""
+    points = [(run["lines"], run["full"]) for run in runs if ended(run.get("full"))]
+    of_wall, of_cpu = (exponent([(n, cost[what]) for n, cost in points]) for what in ("seconds", "cpu_seconds"))
+    return of_wall, of_cpu
 
 
 def _growth(runs: Sequence[dict[str, Any]]) -> str:
-    """The exponent, with and without what every run costs, however small."""
-    points = [(run["lines"], run["full"]) for run in runs if ended(run.get("full"))]
-    if len(points) < 2:
+    of_wall, of_cpu = _exponents(runs)
+    if of_wall is None:
         return "The exponent of cost in size needs two sizes."
-    of_wall = exponent([(lines, cost["seconds"]) for lines, cost in points])
-    of_cpu = exponent([(lines, cost["cpu_seconds"]) for lines, cost in points])
-    return f"Cost grows with lines to the power of {of_wall} (wall) and {of_cpu} (CPU); the fixed part is in it."
+    steps = []
+    done = [run for run in runs if ended(run.get("full"))]
+    for one, other in pairwise(done):
+        steps.append(f"{one['lines']:,} to {other['lines']:,} {exponent_between(one, other)}")
+    return (
+        f"Cost grows with lines to the power of {of_wall} (wall) and {of_cpu} (CPU); what every run costs is in it, "
+        f"so look at the largest step (CPU): {', '.join(steps)}."
+    )
+
+
+def exponent_between(one: dict[str, Any], other: dict[str, Any]) -> float | None:
+    """The power with which CPU seconds grow from one run to another."""
+    return exponent([(run["lines"], run["full"]["cpu_seconds"]) for run in (one, other)])
+
+
+def _aims(runs: Sequence[dict[str, Any]]) -> list[Aim]:
+    """What a full rebuild was to show at the largest size measured, in wall seconds."""
+    if not runs:
+        return []
+    largest, size = runs[-1], f"at {runs[-1]['lines']:,} lines"
+    full = largest.get("full")
+    beside_pandas = [run for run in runs if _ratio(run.get("pandas"), run.get("full"), "seconds") is not None]
+    pandas = beside_pandas[-1] if beside_pandas else None
+    of_pandas = _ratio(pandas["pandas"], pandas["full"], "seconds") if pandas else None
+    done = [run for run in runs if ended(run.get("full"))]
+    step = exponent_between(done[-2], done[-1]) if len(done) > 1 else None
+    held = float(full["peak_mb"]) / 1000 if full is not None and ended(full) else None
+    where = f"at {pandas['lines']:,} lines" if pandas else "where pandas fits"
+    return [
+        at_most(f"at most 3 times the floor, {size}", 3.0, _ratio(full, largest.get("floor"), "seconds")),
+        at_most(f"under 8 GB, {size}", 8.0, held, " GB"),
+        at_least(f"10 times faster than pandas, {where}", 10.0, of_pandas),
+        at_most("exponent at most 1.1 between the two largest sizes (CPU)", 1.1, step),
+    ]
 
 
 def _stages(runs: Sequence[dict[str, Any]]) -> list[str]:
     names = [*STAGES, "gates", "other"]
-    rows = ["## By stage", "", f"| lines | {' | '.join(names)} |", "| --- " * (len(names) + 1) + "|"]
+    said = "Wall / CPU seconds, and the most memory that the process tree held meanwhile."
+    rows = ["## By stage", "", said, "", f"| lines | {' | '.join(names)} |", "| --- " * (len(names) + 1) + "|"]
     for run in runs:
         if ended(run.get("full")):
             stages = by_stage(run["full"]["steps"])
-            rows.append(f"| {run['lines']:,} | {' | '.join(in_words(stages.get(name)) for name in names)} |")
+            rows.append(f"| {run['lines']:,} | {' | '.join(stage_in_words(stages.get(name)) for name in names)} |")
     return [*rows, ""]
 
 

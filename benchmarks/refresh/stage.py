@@ -9,7 +9,10 @@ import resource
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestration.settings import Settings
 
 _STARTED = time.perf_counter()
 
@@ -22,7 +25,8 @@ def main() -> None:
     marks: list[dict[str, Any]] = []
 
     def mark(name: str) -> None:
-        marks.append({"name": name, "seconds": time.perf_counter() - _STARTED, "cpu_seconds": _cpu_seconds()})
+        passed, now = time.perf_counter() - _STARTED, time.time()
+        marks.append({"name": name, "seconds": passed, "cpu_seconds": _cpu_seconds(), "ended_at": now})
 
     mark("python")
     import orchestration.cli
@@ -48,22 +52,47 @@ def main() -> None:
     def on_step(step: StepEnd, _done: int, _total: int) -> None:
         mark(step.step)
         if only_start:
-            _tell(warehouse, marks, [])
+            _tell(warehouse, marks, [], {})
             # The run is broken off as a kill would do it; the next one finds and closes it.
             os._exit(0)
 
     run_refresh(settings, plan, on_step)
     mark("end")
-    _tell(warehouse, marks, (settings.dagster_home / DBT_LOG).read_text(encoding="utf-8").splitlines())
+    log = (settings.dagster_home / DBT_LOG).read_text(encoding="utf-8").splitlines()
+    _tell(warehouse, marks, log, _due(settings))
 
 
-def _tell(warehouse: Path, marks: list[dict[str, Any]], log: list[str]) -> None:
+def _due(settings: "Settings") -> dict[str, list[dict[str, Any]]]:
+    """What the assets of the last run say of how much they made anew, by step.
+
+    The metadata `due`, `due_of` and `due_because` of each asset that has any of them.
+    """
+    from dagster import DagsterEventType
+
+    from orchestration.jobs import open_instance
+
+    found: dict[str, list[dict[str, Any]]] = {}
+    with open_instance(settings) as instance:
+        (run,) = instance.get_run_records(limit=1)
+        for entry in instance.all_logs(run.dagster_run.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION):
+            event = entry.get_dagster_event()
+            made = event.step_materialization_data.materialization
+            said = {n: made.metadata[n].value for n in ("due", "due_of", "due_because") if n in made.metadata}
+            if said:
+                asset = made.asset_key.to_user_string()
+                found.setdefault(event.step_key or "run", []).append({"asset": asset, **said})
+    return found
+
+
+def _tell(warehouse: Path, marks: list[dict[str, Any]], log: list[str], due: dict[str, list[dict[str, Any]]]) -> None:
     """Write the seconds of each step, which are those between two marks, and the slowest models of dbt's lines."""
     steps = [
         {
             "name": after["name"],
             "seconds": round(after["seconds"] - before["seconds"], 2),
             "cpu_seconds": round(after["cpu_seconds"] - before["cpu_seconds"], 2),
+            "ended_at": after["ended_at"],
+            "due": due.get(after["name"], []),
         }
         for before, after in zip([{"seconds": 0.0, "cpu_seconds": 0.0}, *marks], marks, strict=False)
     ]

@@ -2,11 +2,14 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
+from benchmarks.nights.__main__ import _goes_on
 from benchmarks.nights.delivery import deliver
+from benchmarks.nights.page import page
 
 COLUMNS = "'' as _extra, '' as _row_error, '' as _raw, '' as _file, 1 as _line, date '2026-06-30' as _delivery_date"
 TABLES = {
@@ -54,3 +57,33 @@ def test_two_nights_bring_different_rows(warehouse: Path, tmp_path: Path) -> Non
         for day in ("2026-07-01", "2026-07-02")
     )
     assert len(first & second) < 0.5 * len(first)
+
+
+def cost(seconds: float, **more: Any) -> dict[str, Any]:
+    steps = [
+        {"name": "plan: what is new", "seconds": 2.0, "cpu_seconds": 2.0, "peak_mb": 50, "due": []},
+        {"name": "clean__pos_sales", "seconds": seconds - 2, "cpu_seconds": seconds - 2, "peak_mb": 70, **more},
+    ]
+    told = {"seconds": seconds, "cpu_seconds": seconds, "peak_mb": 70, "load_average": 1.0}
+    return {**told, "steps": [{"due": [], **step} for step in steps]}
+
+
+def test_the_page_of_nights_judges_the_aim_without_the_start_and_tells_what_was_due() -> None:
+    due = [{"asset": "clean/pos_sales", "due": 12, "due_of": 3400}]
+    night = {"news": "0.3%", "new_lines": 12, **cost(6.0, due=due)}
+    full = cost(102.0, due=[{"asset": "clean/pos_sales", "due_because": "nothing is kept"}])
+    machine = {"cpus": 2, "memory_gb": 4, "python": "3", "duckdb": "1", "memory_limit": "default"}
+    told = page(machine, [{"lines": 4000, "days": 3, "full": full, "nights": [night]}])
+    assert "| 0.04 | yes |" in told
+    assert "| clean__pos_sales | 100.0; pos_sales all (nothing is kept) | 4.0; pos_sales 12 of 3,400 |" in told
+
+
+def test_nights_go_on_where_they_were_broken_off_and_begin_anew_where_they_cannot(tmp_path: Path) -> None:
+    nights = [("the same news", 0.1), ("1.0%", 0.01)]
+    run = {"full": cost(9.0), "nights": [{"news": "the same news", **cost(5.0)}]}
+    assert not _goes_on(None, nights, tmp_path)
+    assert not _goes_on(run, nights, tmp_path)
+    (tmp_path / "serving" / "current").mkdir(parents=True)
+    assert _goes_on(run, nights, tmp_path)
+    assert not _goes_on(run, [("1.0%", 0.01)], tmp_path)
+    assert not _goes_on({**run, "full": {"failed": "no disk"}}, nights, tmp_path)

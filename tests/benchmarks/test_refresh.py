@@ -2,14 +2,16 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
 
+from benchmarks.aims import as_lines
 from benchmarks.cost import ended, exponent, in_words, of_python
 from benchmarks.refresh import floor, in_pandas
 from benchmarks.refresh.agreement import compare
-from benchmarks.refresh.page import by_stage
+from benchmarks.refresh.page import _aims, by_stage, stage_in_words
 from benchmarks.refresh.stage import _slowest_models
 from seeds.generate import generate
 
@@ -18,7 +20,32 @@ def test_every_step_belongs_to_one_stage() -> None:
     names = ("python", "raw__pos_sales", "raw_gate", "clean__names", "identity__records", "warehouse", "end", "else")
     stages = by_stage([{"name": name, "seconds": 1, "cpu_seconds": 2} for name in names])
     assert sum(cost["seconds"] for cost in stages.values()) == len(names)
-    assert stages["gates"] == stages["other"] == {"seconds": 1.0, "cpu_seconds": 2.0}
+    assert stages["gates"] == stages["other"] == {"seconds": 1.0, "cpu_seconds": 2.0, "peak_mb": 0}
+
+
+def test_a_stage_held_the_most_that_any_of_its_steps_held() -> None:
+    held = {"raw__pos_sales": 10, "raw__pos_members": None, "raw__files": 30, "warehouse": 20}
+    steps = [{"name": name, "seconds": 1, "cpu_seconds": 1, "peak_mb": mb} for name, mb in held.items()]
+    stages = by_stage(steps)
+    assert (stages["ingestion"]["peak_mb"], stages["warehouse (dbt)"]["peak_mb"]) == (30, 20)
+    assert stage_in_words(stages["ingestion"]) == "3.0 / 3.0, 30 MB"
+
+
+def test_aims_are_judged_at_the_largest_size_and_say_what_was_not_measured() -> None:
+    def run(lines: int, seconds: float, **rivals: float) -> dict[str, Any]:
+        costs = {"full": seconds, **rivals}
+        return {"lines": lines, **{n: {"seconds": s, "cpu_seconds": s, "peak_mb": 9000} for n, s in costs.items()}}
+
+    small, large = run(10, 5.0, pandas=60.0, floor=1.0), run(100, 50.0, floor=20.0)
+    assert [(aim.found, aim.holds) for aim in _aims([small, large])] == [
+        ("2.50", True),
+        ("9.00 GB", False),
+        ("12.00", True),
+        ("1.00", True),
+    ]
+    (of_floor, _, of_pandas, growth) = _aims([run(10, 5.0)])
+    assert {of_floor.holds, of_pandas.holds, growth.holds} == {None}
+    assert "| not measured |" in as_lines([growth])[-2]
 
 
 def test_the_slowest_models_are_read_from_the_lines_of_dbt() -> None:

@@ -1,0 +1,125 @@
+"""Whatever happens between nights, the last one leaves what a fresh warehouse would hold: every row of every table.
+
+A walk draws with its seed in which order the changes of `changing_world.py` come, and deals all of them to its nights.
+It is no hypothesis test: a step costs half a minute, so shrinking would cost hours, and every kind of change should
+come in every walk instead of some by luck. To look longer, or closer:
+
+    python -m pytest -m slow tests/pipeline/test_nights_equal_a_rebuild.py -s
+        --walk-seed 7 --walk-seed 8     other walks
+        --walk-nights 8                 the changes spread over more nights
+        --walk-compare each             compared after every night, to find the one that went wrong
+        --walk-only policy_edit,restore only some changes
+
+Ids are given once and kept (`docs/identity.md`), so the fresh warehouse starts from the ids that were given before the
+last night; what people decided goes along, everything else is made anew.
+"""
+
+import random
+import resource
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from orchestration.gates.conservation import BEFORE_TO_AFTER_MERGE
+from tests.pipeline.changing_world import CHANGES, ChangingWorld, run_in
+from tests.same_content import Difference, NotCompared, differences
+
+SEEDS, NIGHTS = (1,), 4
+# Ids, what people said about them, and what was calibrated once: no run can find them out from deliveries.
+LEDGER = ("*.parquet", "*.csv", "rules.json", "calibration.json", "model.json")
+DATABASE, PUBLISHED = "warehouse.duckdb", "serving/current/c360.duckdb"
+OF_THE_RUN: Mapping[str, NotCompared] = {
+    "quality.check_results": NotCompared(rows="true"),
+    # Merges are counted against the version before, which a fresh warehouse has not; nor the checks of earlier runs.
+    "quality.conservation": NotCompared(
+        rows=f"hop = '{BEFORE_TO_AFTER_MERGE}' or dataset in ('quality.check_results', 'quality.conservation')"
+    ),
+    "quality.delivery_files": NotCompared(columns=frozenset({"ingested_at"})),
+    "raw.files": NotCompared(columns=frozenset({"ingested_at"})),
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    metafunc.parametrize("seed", metafunc.config.getoption("walk_seed") or SEEDS)
+
+
+def copy_ledger(warehouse: Path, target: Path) -> None:
+    """Copy ids and decisions, and nothing that a run keeps to be faster."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for pattern in LEDGER:
+        for path in (warehouse / "identity").glob(pattern):
+            shutil.copy2(path, target / path.name)
+
+
+def night(world: ChangingWorld, ledger: Path) -> int:
+    """Refresh; gives the exit status: 0, or 3 where a gate kept readers at what they had."""
+    world.keep_what_was_delivered()
+    copy_ledger(world.warehouse, ledger)
+    before, started = cpu_seconds(), time.monotonic()
+    done = world.refresh()
+    assert done.returncode in (0, 3), f"{done.returncode}: {done.stdout[-1000:]}{done.stderr[-3000:]}"
+    log(f"  ended with {done.returncode}: {cpu_seconds() - before:.0f} CPU s in {time.monotonic() - started:.0f} s")
+    return done.returncode
+
+
+def log(line: str) -> None:
+    """One line of what happened on a walk; pytest shows it when the walk fails."""
+    print(line)  # noqa: T201
+
+
+def cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def against_a_rebuild(world: ChangingWorld, ledger: Path, fresh: Path, ended: int) -> list[Difference]:
+    """Refresh a fresh warehouse from all that raw remembers, and compare what both hold."""
+    shutil.rmtree(fresh, ignore_errors=True)
+    world.remembered(fresh / "landing")
+    shutil.copytree(ledger, fresh / "warehouse" / "identity")
+    for kept in ("decisions", "quarantine"):
+        if (world.warehouse / kept).exists():
+            shutil.copytree(world.warehouse / kept, fresh / "warehouse" / kept)
+    where = ("--landing", fresh / "landing", "--warehouse", fresh / "warehouse")
+    done = run_in(world.checkout, "-c", "from orchestration.cli import main; main()", "refresh", *where, *world.options)
+    assert done.returncode == ended, f"{done.returncode}: {done.stdout[-1000:]}{done.stderr[-3000:]}"
+    found = differences(
+        world.warehouse / DATABASE, fresh / "warehouse" / DATABASE, views=False, not_compared=OF_THE_RUN
+    )
+    if ended == 0:
+        one, other = (warehouse / PUBLISHED for warehouse in (world.warehouse, fresh / "warehouse"))
+        published = differences(one, other, views=True, not_compared=OF_THE_RUN)
+        found += [Difference(f"published {difference.table}", difference.what) for difference in published]
+    return found
+
+
+@pytest.mark.slow
+def test_nights_in_any_order_leave_what_a_rebuild_leaves(
+    tmp_path: Path, seed: int, request: pytest.FixtureRequest
+) -> None:
+    options = request.config.option
+    chance = random.Random(seed)  # noqa: S311 - a walk, not a secret
+    world, ledger = ChangingWorld(tmp_path / "world", chance), tmp_path / "ledger"
+    only = (options.walk_only or "").split(",")
+    deck = [change for change in CHANGES if change.__name__ in only or not options.walk_only]
+    assert deck, f"No change is named so: {options.walk_only}"
+    chance.shuffle(deck)
+    nights = options.walk_nights or NIGHTS
+    log(f"\nwalk {seed}: the first night")
+    ended = night(world, ledger)
+    assert ended == 0, "a gate blocks the world before anything happened to it"
+    world.back_up()
+    for number in range(nights):
+        # What a restored backup does not know is done after it.
+        changes = sorted(deck[number::nights], key=lambda change: change is not ChangingWorld.restore)
+        world.options = ()
+        for change in (*changes, ChangingWorld.new_rows):
+            log(f"walk {seed}, night {number + 1}: {change(world)}")
+        ended = night(world, ledger)
+        if options.walk_compare == "each" or number + 1 == nights:
+            found = against_a_rebuild(world, ledger, tmp_path / "fresh", ended)
+            assert not found, f"walk {seed}, night {number + 1}:\n" + "\n".join(map(str, found))
