@@ -1,7 +1,14 @@
 import duckdb
 import pytest
 
-from data_quality.personal_data import declared_sql, is_identifier, load_patterns, redacted_sql, scan_sql
+from data_quality.personal_data import (
+    declared_sql,
+    is_identifier,
+    load_patterns,
+    redacted_sql,
+    repeating_columns_sql,
+    scan_sql,
+)
 
 TEXT = {p.kind: p.regex for p in load_patterns() if p.applies_to == "text"}
 
@@ -67,6 +74,28 @@ def test_names_of_tables_and_columns_cannot_break_the_scan():
         assert con.execute(declared_sql(duckdb_columns, {"it's"}) or "").fetchall() == [
             ('marts.o"dd', "it's", "declared", 1)
         ]
+
+
+def test_a_column_that_repeats_itself_is_looked_at_by_value_and_told_by_row():
+    with duckdb.connect() as con:
+        con.execute(
+            """create schema marts; create table marts.calls as
+            select
+                case i % 50 when 0 then '请回电 13812345678' when 1 then 'a@b.cn, 13812345678' when 2 then null
+                    else 'topic ' || i % 50 end as topic,
+                'note ' || i as note, ['13812345678'] as numbers
+            from range(20000) as t(i); create table marts.few as select topic from marts.calls limit 100"""
+        )
+        columns = con.execute(
+            "select schema_name, table_name, column_name, data_type from duckdb_columns() where schema_name = 'marts'"
+        ).fetchall()
+        repeating = set(con.execute(repeating_columns_sql(columns) or "").fetchall())
+        assert repeating == {("marts", "calls", "topic")}
+        by_row = con.execute(scan_sql(columns, "text") or "").fetchall()
+        by_value = con.execute(scan_sql(columns, "text", repeating) or "").fetchall()
+    assert ("marts.calls", "topic", "mobile", 800) in by_row
+    assert ("marts.calls", "numbers", "mobile", 20_000) in by_row
+    assert sorted(by_value) == sorted(by_row)
 
 
 def test_numbers_and_dates_are_not_scanned():
