@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -35,7 +35,7 @@ _ODD = ("", "？？", "2026-02-30", "1900-01-01", "-1", "９９", "未知", "0")
 class ChangingWorld:
     """Landing zone, checkout and warehouse of a walk; each method but the last few is a change between two nights.
 
-    `options` are those of the next refresh.
+    `options` and `environment` are those of the next refresh.
     """
 
     def __init__(self, folder: Path, chance: random.Random) -> None:
@@ -47,7 +47,9 @@ class ChangingWorld:
         self._rule_edits = _rows(ROOT / "tests" / "cases" / "rule_edits.csv")
         chance.shuffle(self._rule_edits)
         self._written = 0
+        self._edited: list[tuple[Path, bytes]] = []
         self.options: tuple[str, ...] = ()
+        self.environment: dict[str, str] = {}
         self.journal = folder / "journal"
         for name in _TREE:
             ignored = shutil.ignore_patterns("__pycache__", "target", "logs")
@@ -155,8 +157,17 @@ class ChangingWorld:
         row = next(row for row in rows if all(row[name] == value for name, value in wanted.items()))
         assert row[edit["column"]] != edit["value"], edit
         row[edit["column"]] = edit["value"]
+        self._edited.append((path, path.read_bytes()))
         _write_csv(path, list(rows[0]), (row.values() for row in rows))
         return f"{edit['file']} edited: {edit['where']}"
+
+    def policy_edit_undone(self) -> str:
+        """The last rule that was edited is again what it was."""
+        if not self._edited:
+            return "no rule was edited"
+        path, content = self._edited.pop()
+        path.write_bytes(content)
+        return f"{path.name} is what it was"
 
     def code_edit(self) -> str:
         """A model and a module are other files, and do what they did."""
@@ -179,6 +190,17 @@ class ChangingWorld:
         day = END - timedelta(days=self.chance.randrange(1, DAYS))
         self.options = ("--known-on", day.isoformat())
         return f"known on {day}"
+
+    def other_zone(self) -> str:
+        """Tonight runs in another time zone."""
+        self.environment = {"C360_TIMEZONE": "America/New_York"}
+        return "another time zone"
+
+    def lost_database(self) -> str:
+        """Somebody deleted the working database; raw, ids and decisions are there."""
+        for path in self.warehouse.glob("warehouse.duckdb*"):
+            path.unlink()
+        return "the working database deleted"
 
     def killed_run(self) -> str:
         """A run before tonight's ends by `kill -9`."""
@@ -211,7 +233,7 @@ class ChangingWorld:
         return "" if done.returncode else done.stdout
 
     def _run(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
-        return run_in(self.checkout, *arguments, "--warehouse", self.warehouse)
+        return run_in(self.checkout, *arguments, "--warehouse", self.warehouse, environment=self.environment)
 
     def back_up(self) -> None:
         """Take the backup that a later night may restore."""
@@ -309,22 +331,27 @@ CHANGES = (
     ChangingWorld.decisions,
     ChangingWorld.revoked_decisions,
     ChangingWorld.policy_edit,
+    ChangingWorld.policy_edit,
+    ChangingWorld.policy_edit_undone,
     ChangingWorld.code_edit,
     ChangingWorld.as_of_in_the_past,
     ChangingWorld.known_on_in_the_past,
+    ChangingWorld.other_zone,
+    ChangingWorld.lost_database,
+    ChangingWorld.killed_run,
     ChangingWorld.killed_run,
     ChangingWorld.restore,
 )
-"""Each but `new_rows`, which every night brings."""
+"""Each but `new_rows`, which every night brings; some twice."""
 
 
-def run_in(checkout: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    """Run Python with the code of a checkout, and nothing of the caller's settings."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("C360_", "DAGSTER_"))}
+def run_in(checkout: Path, *arguments: object, environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    """Run Python with the code of a checkout and these settings, and nothing of the caller's."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("C360_", "DAGSTER_"))}
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=checkout,
-        env={**environment, "PYTHONPATH": str(checkout)},
+        env={**inherited, **environment, "PYTHONPATH": str(checkout)},
         capture_output=True,
         text=True,
         check=False,

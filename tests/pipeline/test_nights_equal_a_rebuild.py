@@ -85,7 +85,15 @@ def against_a_rebuild(world: ChangingWorld, ledger: Path, fresh: Path, ended: in
         if (world.warehouse / kept).exists():
             shutil.copytree(world.warehouse / kept, fresh / "warehouse" / kept)
     where = ("--landing", fresh / "landing", "--warehouse", fresh / "warehouse")
-    done = run_in(world.checkout, "-c", "from orchestration.cli import main; main()", "refresh", *where, *world.options)
+    done = run_in(
+        world.checkout,
+        "-c",
+        "from orchestration.cli import main; main()",
+        "refresh",
+        *where,
+        *world.options,
+        environment=world.environment,
+    )
     assert done.returncode == ended, f"{done.returncode}: {done.stdout[-1000:]}{done.stderr[-3000:]}"
     found = differences(
         world.warehouse / DATABASE, fresh / "warehouse" / DATABASE, views=False, not_compared=OF_THE_RUN
@@ -107,8 +115,13 @@ def test_nights_in_any_order_leave_what_a_rebuild_leaves(
     only = (options.walk_only or "").split(",")
     deck = [change for change in CHANGES if change.__name__ in only or not options.walk_only]
     assert deck, f"No change is named so: {options.walk_only}"
-    chance.shuffle(deck)
     nights = options.walk_nights or NIGHTS
+    chance.shuffle(deck)
+    if ChangingWorld.restore in deck and nights > 1:
+        # Not in the first night: there would be nothing to go back to.
+        deck.remove(ChangingWorld.restore)
+        places = [place for place in range(len(deck) + 1) if place % nights] or [0]
+        deck.insert(chance.choice(places), ChangingWorld.restore)
     log(f"\nwalk {seed}: the first night")
     ended = night(world, ledger)
     assert ended == 0, "a gate blocks the world before anything happened to it"
@@ -116,7 +129,7 @@ def test_nights_in_any_order_leave_what_a_rebuild_leaves(
     for number in range(nights):
         # What a restored backup does not know is done after it.
         changes = sorted(deck[number::nights], key=lambda change: change is not ChangingWorld.restore)
-        world.options = ()
+        world.options, world.environment = (), {}
         for change in (*changes, ChangingWorld.new_rows):
             log(f"walk {seed}, night {number + 1}: {change(world)}")
         ended = night(world, ledger)
