@@ -31,3 +31,16 @@ def test_every_connection_that_works_on_data_keeps_the_limit(tmp_path: Path) -> 
         assert connection.execute("select current_setting('memory_limit')").fetchone() == ("700.0 MiB",)
     with duckdb.connect(config=database.engine_config(settings)) as connection:
         assert connection.execute("select current_setting('memory_limit')").fetchone() == ("700.0 MiB",)
+
+
+def test_a_new_working_database_has_the_encodings_of_the_oldest_engine_we_allow(tmp_path: Path) -> None:
+    settings = Settings(warehouse=tmp_path)
+    with database.connect(settings) as connection:
+        found = connection.execute(
+            "select tags['storage_version'] from duckdb_databases() where not internal"
+        ).fetchone()
+    assert found == ("v1.5.0+",)
+    with database.connect(settings, read_only=True) as connection:
+        assert connection.execute("select count(*) from duckdb_schemas() where schema_name = 'marts'").fetchone() == (
+            1,
+        )
