@@ -95,6 +95,20 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
 
 
 @contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Make all that is written meanwhile visible at once, or nothing of it where an error or a kill comes between."""
+    connection.execute("begin")
+    try:
+        yield
+        connection.execute("commit")
+    except BaseException:
+        # A disk that is full can have ended the transaction, or the database, already.
+        with suppress(duckdb.Error):
+            connection.execute("rollback")
+        raise
+
+
+@contextmanager
 def connect_file(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a published file as a BI tool does: read-only."""
     connection = duckdb.connect(str(path), read_only=True)

@@ -76,7 +76,9 @@ def build_households(
     Receivers of parcels count by number only: a parcel may go to a friend's door. Groups that grow over
     `max_household_members` are no home and are left out.
     """
-    keys = ", ".join(f"'{r.name}': {_KEYS[r.name]}" for r in rules)
+    shared = " union all ".join(
+        f"select customer_id, surname, '{r.name}' as rule, {_KEYS[r.name]} as value from people" for r in rules
+    )
     connection.execute(
         """
         create or replace temp table household_rules (rule varchar, max_customers integer, needs_surname boolean);
@@ -91,7 +93,9 @@ def build_households(
             f"""
             insert into household_pairs
             with people as (
-                select x.customer_id, r.*, p.kind as phone_kind
+                select
+                    x.customer_id, r.source, r.surname, r.city, r.road, r.road_number, r.building, r.room,
+                    r.address_key, r.phone, r.phone_period, r.email, p.kind as phone_kind
                 from identity.records as r
                 inner join identity.customer_xref as x on x.source = r.source and x.record_key = r.record_key
                 left join (
@@ -99,25 +103,34 @@ def build_households(
                 ) as p on p.e164 = r.phone
                 where x.customer_id is not null
             ),
-            shared as (
-                select distinct customer_id, surname, unnest(map_entries(map {{{keys}}})) as entry from people
-            ),
+            shared as ({shared}),
             named as (
                 select
-                    s.customer_id, s.entry.key as rule, s.entry.value as value,
-                    case when k.needs_surname then s.surname end as surname, k.max_customers
+                    s.customer_id, s.rule, s.value, case when k.needs_surname then s.surname end as surname,
+                    k.max_customers
                 from shared as s
-                inner join household_rules as k on k.rule = s.entry.key
+                inner join household_rules as k on k.rule = s.rule
                 where
-                    s.entry.value is not null
+                    s.value is not null
                     and (not k.needs_surname or s.surname is not null)
-                    and s.entry.value not in (select value from blocked_identifiers)
+                    and s.value not in (select value from blocked_identifiers)
+            ),
+            -- Most values are one customer's: what is counted and compared is what is left of them.
+            few as (
+                select rule, value from named group by rule, value
+                having count(distinct customer_id) between 2 and any_value(max_customers)
+            ),
+            candidates as (
+                select n.customer_id, n.rule, n.value, n.surname from named as n inner join few as f using (rule, value)
+            ),
+            met as (
+                select rule, value, surname from candidates group by rule, value, surname
+                having count(distinct customer_id) >= 2
             )
-            select distinct customer_id, concat_ws('|', rule, value, surname), rule
-            from named
-            qualify
-                count(distinct customer_id) over (partition by rule, value, surname) >= 2
-                and count(distinct customer_id) over (partition by rule, value) <= max_customers
+            select distinct c.customer_id, concat_ws('|', c.rule, c.value, c.surname), c.rule
+            from candidates as c
+            inner join met as m
+                on m.rule = c.rule and m.value = c.value and m.surname is not distinct from c.surname
             """
         )
     rows = connection.execute("select household, customer_id from household_pairs order by all").fetchall()

@@ -96,13 +96,18 @@ def make_customers(connection: duckdb.DuckDBPyConnection, settings: Settings) ->
     policy = _policy(connection, settings)
 
     def work() -> Report:
-        customers = build_customers(connection, policy)
+        built = build_customers(connection, policy)
         filled = connection.execute(
             "select avg((name is not null)::int), avg((phone is not null)::int), avg((gender is not null)::int), "
             "avg((birthday is not null)::int) from identity.customers"
         ).fetchone()
         shares = dict(zip(("name", "phone", "gender", "birthday"), filled or (), strict=False))
-        return {"customers": customers, **{f"share_with_{k}": round(v or 0.0, 4) for k, v in shares.items()}}
+        return {
+            "customers": built.customers,
+            "golden_records_due": built.due,
+            "full_because": built.full_because,
+            **{f"share_with_{k}": round(v or 0.0, 4) for k, v in shares.items()},
+        }
 
     return _timed(work)
 

@@ -1,7 +1,8 @@
 """A small warehouse of clean tables, filled row by row, with the real dictionaries over its values."""
 
+import random
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 from data_quality.contract import load_contracts
 from orchestration.cleaning import addresses, emails, names, phones
 from orchestration.database import SCHEMAS, connect
+from orchestration.identity import resolve as stage
+from orchestration.identity.policy import load_policy
 from orchestration.identity.resolve import Report, resolve
 from orchestration.settings import Settings
 
@@ -34,6 +37,22 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "call_center_surveys": {"responded_at": "2026-05-01 10:00"},
     "call_center_outreach": {"sent_at": "2026-05-01 10:00"},
 }
+
+
+SURNAMES, GIVEN, CITIES = "张王李赵", ["伟", "芳", "晓明", "小明", "建国", "丽"], ["成都市", "杭州市"]
+
+
+def somebody(chance: random.Random) -> dict[str, Any]:
+    name = chance.choice(SURNAMES) + chance.choice(GIVEN)
+    number = chance.randrange(12)
+    title = chance.choice(["", "", "先生", "女士"])
+    return {
+        "name": chance.choice([name, name, name, name[0] + title if title else name]),
+        "phone": chance.choice([f"1391234{number:04d}", f"1391234{number:04d}", None]),
+        "birthday": chance.choice([f"19{80 + number}-0{1 + number % 9}-11", None]),
+        "city": chance.choice(CITIES),
+        "address": chance.choice([f"春熙路{number % 4}号{number}室", None]),
+    }
 
 
 @dataclass
@@ -81,6 +100,35 @@ class World:
         write_dictionary(self.connection, "phones", phones.parse, phones.ParsedPhone)
         write_dictionary(self.connection, "emails", emails.parse, emails.ParsedEmail)
         write_dictionary(self.connection, "addresses", addresses.parse, addresses.ParsedAddress)
+
+    def deliver_night(self, chance: random.Random, night: int) -> None:
+        """New, late, corrected and withdrawn records; a mention may be older than those that came before."""
+        day = chance.choice([f"2026-05-{night + 1:02d}", "2026-04-15"])
+        for number in range(14 if night == 0 else 4):
+            person = somebody(chance)
+            key = f"{night}-{number}"
+            if chance.random() < 0.5:
+                self.member(f"M{key}", delivered=day, **person)
+            else:
+                email = chance.choice([None, f"user{chance.randrange(5)}@qq.com"])
+                self.account(f"A{key}", delivered=day, email=email, **person)
+            opened = f"2026-0{chance.randrange(1, 6)}-10 10:00"
+            self.case(f"K{key}", person["name"], person["phone"], delivered=day, opened_at=opened)
+            if chance.random() < 0.3:
+                self.ticket(f"T{key}", phone=person["phone"], delivered=day, sold_at=opened)
+        # One line names a member who is delivered tomorrow, or never.
+        self.ticket(f"B{night}", member_id=f"M{night + 1}-{chance.randrange(4)}", delivered=day)
+        if night == 0:
+            return
+        for table in ("pos_members", "ecommerce_customers"):
+            keys = [k for (k,) in self.rows(f"select record_key from clean.{table} order by 1")]
+            other = somebody(chance)
+            self.connection.execute(
+                f"update clean.{table} set name = ?, phone = ?, birthday = ? where record_key = ?",
+                [other["name"], other["phone"], other["birthday"], chance.choice(keys)],
+            )
+            self.connection.execute(f"delete from clean.{table} where record_key = ?", [chance.choice(keys)])
+        self.connection.execute("delete from clean.call_center_cases where record_key = ?", [f"K{night - 1}-1"])
 
     def customer(self, source: str, key: str) -> str | None:
         row = self.connection.execute(
@@ -159,3 +207,20 @@ def world(tmp_path: Path) -> Iterator[World]:
     made = empty_world(tmp_path)
     yield made
     made.connection.close()
+
+
+@pytest.fixture
+def tight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of at most four records and few people to a number, so that small worlds cross every limit."""
+
+    small = {"max_people_per_phone": 3, "max_records_per_phone": 9, "min_common_address_word": 4}
+
+    def load(*arguments: Any) -> Any:
+        policy = load_policy(*arguments)
+        return replace(
+            policy,
+            limits=policy.limits | small,
+            blocking_rules=tuple(replace(r, max_block_size=4) for r in policy.blocking_rules),
+        )
+
+    monkeypatch.setattr(stage, "load_policy", load)
