@@ -151,6 +151,16 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def column_names(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> list[str]:
+    """The columns of a table or view of the working database, in order; none where there is no such table."""
+    found = connection.execute(
+        "select column_name from information_schema.columns where table_catalog = current_database() "
+        "and table_schema = ? and table_name = ? order by ordinal_position",
+        [schema, table],
+    ).fetchall()
+    return [name for (name,) in found]
+
+
 def table_exists(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
     """Say whether the working database has this table or view."""
     found = connection.execute(

@@ -74,6 +74,9 @@ def _clean_asset(contract: Contract) -> dg.AssetsDefinition:
                 "rows_superseded": counts.superseded,
                 "rows_repeated": counts.repeated,
                 "rows_quarantined": counts.quarantined,
+                "deliveries_due": counts.deliveries_due,
+                "rows_due": counts.rows_due,
+                "keys_due": counts.keys_due,
                 "quarantine_rate": _rate(counts.quarantined, counts.received),
                 "seconds": round(time.monotonic() - started, 2),
             }

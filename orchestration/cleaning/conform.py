@@ -8,6 +8,7 @@ import duckdb
 
 from data_quality.contract import Column, Contract
 from orchestration.cleaning import typing_sql
+from orchestration.cleaning.due import Due
 from orchestration.cleaning.null_tokens import NullToken, is_null
 from orchestration.database import identifier, literal, table_exists
 
@@ -29,23 +30,27 @@ def sql_type(column: Column) -> str:
     return SQL_TYPES.get(column.type, "varchar")
 
 
-def conform(con: duckdb.DuckDBPyConnection, contract: Contract, tokens: tuple[NullToken, ...], zone: str) -> None:
-    """Type every raw row of a dataset, in one pass, and name its faults.
+def conform(
+    con: duckdb.DuckDBPyConnection, contract: Contract, tokens: tuple[NullToken, ...], zone: str, due: Due
+) -> None:
+    """Type every raw row of the deliveries that are due, in one pass, and name its faults.
 
     Leaves two temporary tables:
 
-    - `conformed_files(file_id, _delivery_date, _file)`: one row per file with rows; `file_id` counts up in
+    - `conformed_files(file_id, _delivery_date, _file)`: one row per file with rows, due or not; `file_id` counts up in
       the order of delivery (delivery date, then file name without its ending, so that `sales (1).csv` and
       `sales-2.csv` follow `sales.csv`);
-    - `conformed_rows`, one row per delivered row: `file_id`, `_line`, `record_key` (NULL where a key value is
-      missing or unreadable), the contract columns typed, `content` (hash of what would be loaded), `reasons`
+    - `conformed_rows`, one row per delivered row that is due: `file_id`, `_line`, `record_key` (NULL where a key value
+      is missing or unreadable), the contract columns typed, `content` (hash of what would be loaded), `reasons`
       (`varchar[]`, NULL for a good row), `row_content` (delivered values of a faulty row, else NULL), `unknown`
       (column to delivered text for values outside an optional enum, NULL when there is none).
 
     A raw table that does not exist counts as a dataset that never came.
     """
     raw = _raw_relation(con, contract)
-    con.execute(f"create or replace temp table conformed_files as {_files_sql(raw)}")
+    if not due.everything:
+        raw = f"(select * from {raw} where {due.holds('_delivery_date')})"
+    con.execute(f"create or replace temp table conformed_files as {_files_sql(raw, contract, due)}")
     con.execute(f"create or replace temp table conformed_rows as {conform_sql(raw, contract, tokens, zone)}")
 
 
@@ -60,7 +65,14 @@ def _raw_relation(con: duckdb.DuckDBPyConnection, contract: Contract) -> str:
     )
 
 
-def _files_sql(raw: str) -> str:
+def _files_sql(raw: str, contract: Contract, due: Due) -> str:
+    kept = ""
+    if not due.everything:
+        kept = f"""
+            union all
+            select delivery_date, file from clean.row_outcomes
+            where source = {literal(contract.source)} and dataset = {literal(contract.dataset)}
+                and outcome = 'received' and not {due.holds("delivery_date")}"""
     return f"""
         select
             row_number() over (
@@ -68,7 +80,7 @@ def _files_sql(raw: str) -> str:
             ) as file_id,
             _delivery_date,
             _file
-        from (select distinct _delivery_date, _file from {raw})"""
+        from (select distinct _delivery_date, _file from {raw} {kept})"""
 
 
 def conform_sql(raw: str, contract: Contract, tokens: tuple[NullToken, ...], zone: str) -> str:

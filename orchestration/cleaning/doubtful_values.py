@@ -212,14 +212,23 @@ def typed_value(contract: Contract, column: str, text: str, zone: str) -> str | 
     return found[0] if found else None
 
 
+def changes(contract: Contract, decisions: Iterable[ValueDecision]) -> list[ValueDecision]:
+    """The decisions that change values of a dataset: what was rejected and corrected, keys aside."""
+    return [
+        decision
+        for decision in decisions
+        if (decision.source, decision.dataset) == (contract.source, contract.dataset)
+        and decision.verdict in ("reject", "correct")
+        and decision.column in contract.columns
+        and decision.column not in contract.key
+    ]
+
+
 def apply(con: duckdb.DuckDBPyConnection, contract: Contract, zone: str, decisions: Iterable[ValueDecision]) -> int:
-    """Change the good rows of `conformed_rows` by what was rejected and corrected; give the number of changes."""
+    """Change the good rows of `conformed_rows` by `changes` of a dataset; give the number of rows changed."""
     by_column: dict[str, list[ValueDecision]] = defaultdict(list)
     for decision in decisions:
-        ours = (decision.source, decision.dataset) == (contract.source, contract.dataset)
-        changes_it = decision.verdict in ("reject", "correct") and decision.column in contract.columns
-        if ours and changes_it and decision.column not in contract.key:
-            by_column[decision.column].append(decision)
+        by_column[decision.column].append(decision)
     return sum(_change(con, contract, name, made, zone) for name, made in by_column.items())
 
 

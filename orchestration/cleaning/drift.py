@@ -13,6 +13,7 @@ import pyarrow as pa
 from data_quality.contract import Contract
 from orchestration.cleaning.drift_history import RENAMED_SQL, findings_sql
 from orchestration.cleaning.drift_policy import DriftPolicy
+from orchestration.cleaning.due import Due
 from orchestration.database import table_exists
 
 _CREATE = """
@@ -25,8 +26,8 @@ _CREATE = """
 _SHOWN = "length(value) <= 40 and not contains(value, '@') and not regexp_matches(value, '[0-9]{5}')"
 
 
-def record(con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
-    """Write the unknown enum values of one dataset to `clean.unknown_values`.
+def record(con: duckdb.DuckDBPyConnection, contract: Contract, due: Due) -> None:
+    """Write the unknown enum values of the deliveries that are due to `clean.unknown_values`.
 
     `clean.unknown_values(source, dataset, delivery_date, file, column_name, value, rows)`: one row per file, column and
     delivered value; `value` is NULL where it could be personal data. Reads `conformed_rows` and `conformed_files`.
@@ -34,7 +35,8 @@ def record(con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     personal = [name for name, column in contract.columns.items() if column.personal]
     con.execute(_CREATE)
     con.execute(
-        "delete from clean.unknown_values where source = ? and dataset = ?", [contract.source, contract.dataset]
+        f"delete from clean.unknown_values where source = $1 and dataset = $2 and {due.holds('delivery_date')}",
+        [contract.source, contract.dataset],
     )
     con.execute(
         f"""

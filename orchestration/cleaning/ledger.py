@@ -16,6 +16,7 @@ from decimal import Decimal
 import duckdb
 
 from data_quality.contract import Contract
+from orchestration.cleaning.due import Due, other_table
 from orchestration.database import identifier, table_exists
 
 _CREATE = """
@@ -36,46 +37,58 @@ class Imbalance:
     amount: Decimal
 
 
-def record(con: duckdb.DuckDBPyConnection, contract: Contract) -> dict[str, int]:
-    """Write the outcomes of one dataset to `clean.row_outcomes` and give its rows per outcome.
+def record(con: duckdb.DuckDBPyConnection, contract: Contract, due: Due) -> None:
+    """Bring the outcomes of one dataset in `clean.row_outcomes` up to date.
 
     `clean.row_outcomes(source, dataset, delivery_date, file, outcome, rows, amount)`: one row per file and outcome
-    (`received`, `loaded`, `superseded`, `repeated`, `quarantined`); an unreadable or absent amount counts 0. Reads
-    `conformed_rows`, `contested_rows` and `clean.<table>`, so it follows `deduplicate.load`.
+    (`received`, `loaded`, `superseded`, `repeated`, `quarantined`); an unreadable or absent amount counts 0. Received
+    and quarantined rows of the deliveries that are due are counted in `conformed_rows`, all others in the tables that
+    keep them, so it follows `deduplicate.load`.
     """
     amount = f"coalesce({identifier(contract.amount)}, 0)" if contract.amount else "0"
     dataset = [contract.source, contract.dataset]
     con.execute(_CREATE)
-    con.execute("delete from clean.row_outcomes where source = ? and dataset = ?", dataset)
+    con.execute(
+        f"""
+        delete from clean.row_outcomes
+        where source = $1 and dataset = $2
+            and (outcome not in ('received', 'quarantined') or {due.holds("delivery_date")})""",
+        dataset,
+    )
     con.execute(
         f"""
         insert into clean.row_outcomes
-        with set_aside as (
+        with delivered as (
             select
-                rows.file_id,
-                case when rows.reasons is not null then 'quarantined' else contested.outcome end as outcome,
-                count(*) as rows,
+                file_id, reasons is not null as is_bad, count(*) as rows,
                 sum(cast({amount} as decimal(18, 4))) as amount
-            from conformed_rows as rows
-            left join contested_rows as contested on rows.rowid = contested.row
+            from conformed_rows
             group by all
         )
         select $1, $2, files._delivery_date, files._file, 'received', sum(rows), sum(amount)
-        from set_aside join conformed_files as files using (file_id)
+        from delivered join conformed_files as files using (file_id)
         group by all
         union all
-        select $1, $2, files._delivery_date, files._file, outcome, rows, amount
-        from set_aside join conformed_files as files using (file_id)
-        where outcome in ('quarantined', 'superseded', 'repeated')
+        select $1, $2, files._delivery_date, files._file, 'quarantined', rows, amount
+        from delivered join conformed_files as files using (file_id)
+        where is_bad
+        union all
+        select $1, $2, _delivery_date, _file, outcome, count(*), sum(amount)
+        from {other_table(contract)}
+        group by all
         union all
         select $1, $2, _delivery_date, _file, 'loaded', count(*), sum(cast({amount} as decimal(18, 4)))
         from clean.{identifier(contract.table)}
         group by all""",
         dataset,
     )
+
+
+def rows_by_outcome(con: duckdb.DuckDBPyConnection, contract: Contract) -> dict[str, int]:
+    """The rows of one dataset per outcome, over all its deliveries."""
     counted = con.execute(
         "select outcome, sum(rows)::bigint from clean.row_outcomes where source = ? and dataset = ? group by all",
-        dataset,
+        [contract.source, contract.dataset],
     ).fetchall()
     return dict.fromkeys(("received", "loaded", "superseded", "repeated", "quarantined"), 0) | dict(counted)
 

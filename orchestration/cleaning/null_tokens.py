@@ -46,6 +46,11 @@ def load(policy_dir: Path) -> tuple[NullToken, ...]:
         return tuple(_token(row, path, number) for number, row in enumerate(csv.DictReader(file), start=2))
 
 
+def said(tokens: tuple[NullToken, ...]) -> list[tuple[str, list[str], date]]:
+    """What the tokens say, in an order that does not depend on the process."""
+    return sorted((token.spelling, sorted(token.types), token.valid_from) for token in tokens)
+
+
 def _token(row: dict[str, str], path: Path, number: int) -> NullToken:
     where = f"{path.name}, line {number}"
     applies_to = (row.get("applies_to") or "").strip()

@@ -2,22 +2,20 @@
 
 What belongs here: counting. What does not: what is unusual (`drift.py`) or good enough (`scorecard.py`).
 
-A delivery is counted once: as long as its files, its contract, the rules of reading and the decisions about its rows
-stay, its figures are kept.
+A delivery is counted when it is cleaned, so its figures are kept as long as it is not due.
 """
 
-import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 
 from data_quality.contract import Column, Contract
-from orchestration.database import identifier, literal, table_exists
+from orchestration.cleaning.due import Due
+from orchestration.database import column_names, identifier, literal
 
 _CREATE = """
     create table if not exists clean.field_profiles (
-        source varchar, dataset varchar, delivery_date date, column_name varchar, signature varchar, rows bigint,
+        source varchar, dataset varchar, delivery_date date, column_name varchar, rows bigint,
         filled bigint, unreadable bigint, unknown bigint, faulty bigint, numbers bigint, distinct_values bigint,
         mean double, deviation double, shares map(varchar, bigint)
     )"""
@@ -31,14 +29,17 @@ _CHOICES = {"enum", "boolean"}
 
 def create(con: duckdb.DuckDBPyConnection) -> None:
     """Create `clean.field_profiles` where it is not."""
+    if "signature" in column_names(con, "clean", "field_profiles"):
+        # Of an earlier release; the next refresh counts every delivery anew.
+        con.execute("drop table clean.field_profiles")
     con.execute(_CREATE)
 
 
-def record(con: duckdb.DuckDBPyConnection, contract: Contract, policy_dir: Path | None = None) -> int:
-    """Bring `clean.field_profiles` up to date for one dataset; give the number of deliveries counted now.
+def record(con: duckdb.DuckDBPyConnection, contract: Contract, due: Due) -> None:
+    """Count the deliveries of one dataset that are due in `clean.field_profiles`.
 
-    `clean.field_profiles(source, dataset, delivery_date, column_name, signature, rows, filled, unreadable, unknown,
-    faulty, numbers, distinct_values, mean, deviation, shares)`: one row per delivery and contract column. `filled` are
+    `clean.field_profiles(source, dataset, delivery_date, column_name, rows, filled, unreadable, unknown, faulty,
+    numbers, distinct_values, mean, deviation, shares)`: one row per delivery and contract column. `filled` are
     values that could be read, `unreadable` those that could not, `unknown` those outside a list, `faulty` rows that
     any rule on a given value of the column sent to quarantine. `mean` and `deviation` are those of a number, of the
     length of a text, or of the days between a date and its delivery; `numbers` are texts that are numbers; `shares`
@@ -47,57 +48,10 @@ def record(con: duckdb.DuckDBPyConnection, contract: Contract, policy_dir: Path 
     """
     create(con)
     dataset = [contract.source, contract.dataset]
-    con.execute(f"create or replace temp table deliveries_now as {_signatures(con, contract, policy_dir)}")
     con.execute(
-        """
-        delete from clean.field_profiles as kept
-        where source = $1 and dataset = $2
-            and not exists (
-                from deliveries_now as now
-                where now.delivery_date = kept.delivery_date and now.signature = kept.signature
-            )""",
-        dataset,
+        f"delete from clean.field_profiles where source = $1 and dataset = $2 and {due.holds('delivery_date')}", dataset
     )
-    con.execute(
-        """
-        create or replace temp table deliveries_new as
-        select * from deliveries_now
-        where delivery_date not in (
-            select delivery_date from clean.field_profiles where source = $1 and dataset = $2
-        )""",
-        dataset,
-    )
-    counted = con.execute("select count(*) from deliveries_new").fetchone()
-    if counted and counted[0]:
-        con.execute(_profile_sql(contract), dataset)
-    con.execute("drop table deliveries_now")
-    con.execute("drop table deliveries_new")
-    return int(counted[0]) if counted else 0
-
-
-def _signatures(con: duckdb.DuckDBPyConnection, contract: Contract, policy_dir: Path | None) -> str:
-    """SQL of `delivery_date, signature`: what the figures of a delivery depend on."""
-    rules = contract.model_dump_json()
-    if policy_dir is not None:
-        rules += (policy_dir / "null_tokens.csv").read_text(encoding="utf-8-sig")
-    digest = hashlib.sha256(rules.encode()).hexdigest()[:16]
-    if not table_exists(con, "raw", "files"):
-        return f"select distinct _delivery_date as delivery_date, {literal(digest)} as signature from conformed_files"
-    # The same file reads otherwise once a person has released or corrected some of it.
-    return f"""
-        with read as (
-            select file_id, sum(hash(content, reasons)::hugeint) as checksum from conformed_rows group by file_id
-        )
-        select
-            delivered._delivery_date as delivery_date,
-            {literal(digest)} || md5(string_agg(
-                concat(delivered._file, files.sha256, read.checksum), ',' order by delivered._file
-            )) as signature
-        from conformed_files as delivered
-        left join read on delivered.file_id = read.file_id
-        left join (select file, arg_max(sha256, ingested_at) as sha256 from raw.files group by file) as files
-            on delivered._file = files.file
-        group by delivered._delivery_date"""
+    con.execute(_profile_sql(contract), dataset)
 
 
 @dataclass(frozen=True)
@@ -116,14 +70,25 @@ def _figures(contract: Contract, name: str, column: Column) -> _Figures:
     if column.type in _CHOICES:
         return _Figures("null::bigint", "null::double", "null::double", f"histogram({value}::varchar)")
     if column.type in _NUMBERS:
-        return _Figures("null::bigint", f"avg({value}::double)", f"stddev_pop({value}::double)", none)
+        # Sums of doubles depend on the order of the rows in their last digits; seven digits do not.
+        deviation = f"cast(cast(stddev_pop({value}::double) as float) as double)"
+        return _Figures("null::bigint", f"avg({value})", deviation, none)
     if column.type in _DAYS:
         lag = f"date_diff('day', {value}::date, rows.delivery_date)"
         capped = f"least(greatest({lag}, 0), {_LONGEST_LAG})"
         shares = f"histogram({capped}::varchar)" if name == contract.business_time else none
-        return _Figures("null::bigint", f"avg({lag})", f"stddev_pop({lag})", shares)
+        return _Figures("null::bigint", f"avg({lag})", _deviation(lag), shares)
     length = f"length({value})"
-    return _Figures(f"count(try_cast({value} as double))", f"avg({length})", f"stddev_pop({length})", none)
+    return _Figures(f"count(try_cast({value} as double))", f"avg({length})", _deviation(length), none)
+
+
+def _deviation(whole_number: str) -> str:
+    """SQL of the population deviation of whole numbers, exact until the root, whatever the order of the rows."""
+    squares, total, rows = (
+        f"sum({what})::hugeint"
+        for what in (f"{whole_number} * {whole_number}", whole_number, f"({whole_number} is not null)::int")
+    )
+    return f"sqrt(({rows} * {squares} - {total} * {total})::double) / nullif({rows}, 0)"
 
 
 def _profile_sql(contract: Contract) -> str:
@@ -148,18 +113,17 @@ def _profile_sql(contract: Contract) -> str:
     return f"""
         insert into clean.field_profiles
         with delivered as (
-            select rows.*, new.delivery_date, new.signature
+            select rows.*, files._delivery_date as delivery_date
             from conformed_rows as rows
             join conformed_files as files using (file_id)
-            join deliveries_new as new on files._delivery_date = new.delivery_date
         ),
         counted as (
-            select delivery_date, signature, count(*) as row_count, {", ".join(aggregates)}
+            select delivery_date, count(*) as row_count, {", ".join(aggregates)}
             from delivered as rows
-            group by delivery_date, signature
+            group by delivery_date
         ),
         by_column as (
-            select delivery_date, signature, row_count, unnest([{", ".join(entries)}]) as field from counted
+            select delivery_date, row_count, unnest([{", ".join(entries)}]) as field from counted
         ),
         faults as (
             select
@@ -180,7 +144,7 @@ def _profile_sql(contract: Contract) -> str:
             group by all
         )
         select
-            $1, $2, by_column.delivery_date, field.column_name, signature, row_count,
+            $1, $2, by_column.delivery_date, field.column_name, row_count,
             field.filled,
             coalesce(faults.unreadable, 0),
             coalesce(faults.unknown, 0) + coalesce(unknown.unknown, 0),

@@ -14,8 +14,9 @@ import duckdb
 import pyarrow as pa
 
 from data_quality.contract import Contract
+from orchestration.cleaning.due import Due
 from orchestration.cleaning.releases import EntryDecision, entry_id_sql, read_decisions
-from orchestration.database import identifier, literal, table_exists
+from orchestration.database import column_names, identifier, literal, table_exists
 from orchestration.settings import Settings
 
 MEMORY_FILE = "released_entries.parquet"
@@ -33,46 +34,70 @@ _COLUMNS = (
 )
 
 
-def record(con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
-    """Write the faulty and the released rows of one dataset to `clean.rejected_rows`.
+def record(con: duckdb.DuckDBPyConnection, contract: Contract, due: Due) -> None:
+    """Bring the faulty and the released rows of one dataset in `clean.rejected_rows` up to date.
 
     `clean.rejected_rows(source, dataset, delivery_date, file, line_number, record_key, reasons, row_content, amount,
     resolution, entry_id)`: one row per row that is or was set aside. `resolution` is `later_good_row` where a good row
     with the same key came later (delivery date, file name, line), `by_hand` where a person released it, else NULL; a
-    row whose key cannot be read waits for a person. Reads `conformed_rows`, `conformed_files` and `released_rows`.
+    row whose key cannot be read waits for a person. Rows of deliveries that are due are written anew; whether the
+    others were made good is asked again where their key is due. Reads what `conform`, `releases` and `deduplicate`
+    left.
     """
     amount = f"coalesce({identifier(contract.amount)}, 0)" if contract.amount else "0"
     entry = entry_id_sql(contract, "files._file", "faulty._line", "faulty.row_content")
+    dataset = [contract.source, contract.dataset]
     _create(con)
-    con.execute("delete from clean.rejected_rows where source = ? and dataset = ?", [contract.source, contract.dataset])
+    con.execute(
+        f"delete from clean.rejected_rows where source = $1 and dataset = $2 and {due.holds('delivery_date')}", dataset
+    )
     con.execute(
         f"""
         insert into clean.rejected_rows
-        with set_aside as (
-            select file_id, _line, record_key, reasons, row_content, {amount} as amount, false as by_hand
+        with faulty as (
+            select file_id, _line, record_key, reasons, row_content, {amount} as amount, null as resolution
             from conformed_rows
             where reasons is not null
             union all
-            select file_id, _line, record_key, reasons, row_content, amount, true from released_rows
-        ),
-        newest_good as (
-            select record_key, max((file_id, _line)) as place
-            from conformed_rows
-            where reasons is null and record_key in (select record_key from set_aside)
-            group by record_key
+            select file_id, _line, record_key, reasons, row_content, amount, 'by_hand' from released_rows
         )
         select
             $1, $2, files._delivery_date, files._file, faulty._line, faulty.record_key, faulty.reasons,
-            faulty.row_content, faulty.amount,
-            case
-                when faulty.by_hand then 'by_hand'
-                when newest_good.place > (faulty.file_id, faulty._line) then 'later_good_row'
-            end,
-            {entry}
-        from set_aside as faulty
-        join conformed_files as files on faulty.file_id = files.file_id
-        left join newest_good on faulty.record_key = newest_good.record_key""",
-        [contract.source, contract.dataset],
+            faulty.row_content, faulty.amount, faulty.resolution, {entry}
+        from faulty
+        join conformed_files as files on faulty.file_id = files.file_id""",
+        dataset,
+    )
+    asked_again = "true" if due.everything else "record_key in (select record_key from due_keys)"
+    con.execute(
+        f"""
+        update clean.rejected_rows as entry
+        set resolution = case when judged.is_made_good then 'later_good_row' end
+        from (
+            with asked as (
+                select rejected.rowid as row, rejected.record_key, files.file_id, rejected.line_number
+                from clean.rejected_rows as rejected
+                join conformed_files as files on rejected.file = files._file
+                where rejected.source = $1 and rejected.dataset = $2 and {asked_again}
+                    and rejected.resolution is distinct from 'by_hand'
+            ),
+            good as (
+                select record_key, file_id, _line from conformed_rows where reasons is null
+                union all
+                select record_key, file_id, _line from rivals
+            ),
+            newest_good as (
+                select record_key, max((file_id, _line)) as place
+                from good
+                where record_key in (select record_key from asked)
+                group by record_key
+            )
+            select asked.row, coalesce(newest_good.place > (asked.file_id, asked.line_number), false) as is_made_good
+            from asked
+            left join newest_good on asked.record_key = newest_good.record_key
+        ) as judged
+        where entry.rowid = judged.row""",
+        dataset,
     )
 
 
@@ -165,13 +190,9 @@ def build(con: duckdb.DuckDBPyConnection, settings: Settings | None = None) -> i
 
 
 def _create(con: duckdb.DuckDBPyConnection) -> None:
-    present = con.execute(
-        "select list(column_name) from information_schema.columns where table_catalog = current_database() "
-        "and table_schema = 'clean' and table_name = 'rejected_rows'"
-    ).fetchone()
-    if present and present[0] and "entry_id" not in present[0]:
+    if "entry_id" not in column_names(con, "clean", "rejected_rows"):
         # Of an earlier release; every refresh fills it anew.
-        con.execute("drop table clean.rejected_rows")
+        con.execute("drop table if exists clean.rejected_rows")
     con.execute(_CREATE)
 
 
@@ -191,11 +212,7 @@ def _register(con: duckdb.DuckDBPyConnection, decisions: Mapping[str, EntryDecis
 
 def _is_ours(con: duckdb.DuckDBPyConnection) -> bool:
     """Say whether there is a `quality.quarantine` of an earlier run whose entries have ids."""
-    found = con.execute(
-        "select 1 from information_schema.columns where table_catalog = current_database() "
-        "and table_schema = 'quality' and table_name = 'quarantine' and column_name = 'counted'"
-    ).fetchone()
-    return found is not None
+    return "counted" in column_names(con, "quality", "quarantine")
 
 
 def _remember_vanished(con: duckdb.DuckDBPyConnection) -> None:

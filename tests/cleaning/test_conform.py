@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from data_quality.contract import Contract, load_contracts
 from orchestration.cleaning import conform, null_tokens
+from orchestration.cleaning.due import Due
 from orchestration.settings import Settings
 
 
@@ -19,7 +20,7 @@ def run(con: duckdb.DuckDBPyConnection, contract: Contract, settings: Settings, 
 
     def conformed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         deliver(rows)
-        conform.conform(con, contract, null_tokens.load(settings.policy_dir), "Asia/Shanghai")
+        conform.conform(con, contract, null_tokens.load(settings.policy_dir), "Asia/Shanghai", Due())
         result = con.execute("select * from conformed_rows order by file_id, _line")
         names = [column[0] for column in result.description]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
@@ -154,7 +155,7 @@ def test_a_token_counts_only_for_deliveries_since_it_is_valid(
 ) -> None:
     token = null_tokens.NullToken("nichts", frozenset({"text"}), date(2024, 5, 2))
     deliver([{"note": "Nichts", "day": 1}, {"note": "Nichts", "day": 2}])
-    conform.conform(con, contract, (token,), "Asia/Shanghai")
+    conform.conform(con, contract, (token,), "Asia/Shanghai", Due())
     assert con.execute("select note from conformed_rows order by file_id").fetchall() == [("Nichts",), (None,)]
 
 
@@ -179,7 +180,7 @@ def test_content_is_what_would_be_loaded_not_how_it_was_written(run: Any) -> Non
 def test_the_contracts_of_the_project_all_give_valid_sql(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     tokens = null_tokens.load(settings.policy_dir)
     for contract in load_contracts().values():
-        conform.conform(con, contract, tokens, settings.timezone)
+        conform.conform(con, contract, tokens, settings.timezone, Due())
         assert con.execute("select count(*) from conformed_rows").fetchone() == (0,)
 
 

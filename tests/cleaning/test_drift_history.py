@@ -48,7 +48,7 @@ def deliver(con: duckdb.DuckDBPyConnection, day: date, rows: int | None = None, 
     } | changed
     shares = figures["shares"]
     con.execute(
-        "insert into clean.field_profiles values ('pos', 'sales', ?, ?, 's', ?, ?, ?, 0, 0, ?, 10, ?, ?, ?)",
+        "insert into clean.field_profiles values ('pos', 'sales', ?, ?, ?, ?, ?, 0, 0, ?, 10, ?, ?, ?)",
         [
             day,
             figures["column"],

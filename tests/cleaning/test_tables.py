@@ -302,12 +302,14 @@ def test_a_run_that_fails_leaves_the_tables_of_the_run_before(
 
 
 def test_a_full_disk_is_told_with_the_table_and_what_to_do(
-    con: duckdb.DuckDBPyConnection, clean: Any, contract: Contract, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    con: duckdb.DuckDBPyConnection, clean: Any, contract: Contract, settings: Settings, monkeypatch: pytest.MonkeyPatch,
+    deliver: Any,
+) -> None:  # fmt: skip
     def full(*_: Any) -> None:
         raise duckdb.IOException("Could not write file: No space left on device")
 
     clean([{"amount": "1"}])
+    deliver([{"amount": "2"}])
     monkeypatch.setattr("orchestration.cleaning.deduplicate.load", full)
     with pytest.raises(UserError, match=r"pos_sales.*No space left.*Free disk space"):
         clean_table(con, settings, contract)
