@@ -45,7 +45,7 @@ def of(
 
     Returns:
         `seconds`, `cpu_seconds` and `peak_mb`; `stopped_after` (seconds) where the limit came first, `failed` (the last
-        line it wrote to its error output) where it failed: a rival that cannot do the job is a result, not an error.
+        words it wrote to its error output) where it failed: a rival that cannot do the job is a result, not an error.
     """
     before, started = os.times(), time.perf_counter()
     process = subprocess.Popen(  # noqa: S603 - the benchmark's own programs
@@ -77,10 +77,16 @@ def of(
     if stopped:
         cost["stopped_after"] = limit
     elif process.returncode != 0:
-        cost["failed"] = (said.decode(errors="replace").strip().splitlines() or ["no word"])[-1][:200]
+        cost["failed"] = _last_words(said.decode(errors="replace"))
     sys.stdout.write(f"{what}: {in_words(cost)}, {cost['peak_mb']:,} MB\n")
     sys.stdout.flush()
     return cost
+
+
+def _last_words(said: str) -> str:
+    """The last line of an error output that stands at its margin: what follows it, indented, explains it."""
+    lines = [line for line in said.splitlines() if line[:1].strip()]
+    return lines[-1][:300] if lines else "no word"
 
 
 def in_words(cost: Cost | None) -> str:

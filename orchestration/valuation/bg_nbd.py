@@ -18,6 +18,7 @@ _AGE_NODES = 20  # Chebyshev nodes over the ages: an interpolation error below 1
 _SERIES_TERMS = 10_000  # a bound; terms fall so fast where the series is used that some dozens are enough
 _COARSE_BINS = 32
 _COARSE_ABOVE = 20_000  # distinct histories from which the starts are tried on binned times first
+_LARGEST_EXPONENT = 600.0  # of e; a float ends at 709
 _BOUNDS = ((-10.0, 8.0), (-10.0, 10.0), (-10.0, 8.0), (-10.0, 8.0))  # logarithms; alpha in mean ages
 _STARTS = ((0.25, 0.15, 1.0, 2.5), (1.0, 0.5, 1.0, 1.0), (0.5, 0.3, 0.2, 2.0), (2.0, 1.5, 0.5, 8.0))
 
@@ -192,32 +193,49 @@ def expected_purchases(
 
 def _if_alive(parameters: Parameters, x: Floats, alpha_age: Floats, horizon: float, discount_rate: float) -> Floats:
     """Discounted purchases of somebody who is alive at the end of observation, for each x and alpha + age."""
-    r, a, b = parameters.r, parameters.a, parameters.b
+    r = parameters.r
     points, weights = _QUADRATURE
     # In v = ln(1 + s/(alpha+T)) the rate is smooth, however short the observation and long the horizon.
     v_end = np.log1p(horizon / alpha_age)
     total = np.zeros(np.broadcast_shapes(x.shape, alpha_age.shape))
     for point, weight in zip(points, weights, strict=True):
         v = v_end * (point + 1) / 2
-        # Pfaff's transformation: two of its arguments do not grow with x, so the series stays short.
-        series = _hypergeometric(a, a + b - r - 1, a + b + x, -np.expm1(-v))
         discount = np.exp(-discount_rate * alpha_age * np.expm1(v))
-        total += weight * v_end / 2 * series * np.exp(v * (1 - a)) * discount
+        total += weight * v_end / 2 * _rate_if_alive(parameters, x, v) * discount
     return (r + x) * total
 
 
-def _hypergeometric(a: float, b: float, c: Floats, z: Floats) -> Floats:
+def _rate_if_alive(parameters: Parameters, x: Floats, v: Floats) -> Floats:
+    """`2F1(r+x+1, a; a+b+x; -(exp(v) - 1)) * exp(v)`, for each x and v."""
+    r, a, b = parameters.r, parameters.a, parameters.b
+    x, v = np.broadcast_arrays(x, v)
+    z, rate = -np.expm1(-v), np.full(v.shape, np.nan)
+    # A search that ends at its bound leaves an `a` in the hundreds, whose series can pass what a float holds.
+    with np.errstate(over="ignore", invalid="ignore"):
+        # Pfaff's transformation: two of its arguments do not grow with x, so the series stays short.
+        short = v * (a - x - r - 1) < _LARGEST_EXPONENT
+        rate[short] = _hypergeometric(a, a + b - r - 1, a + b + x[short], z[short]) * np.exp(v[short] * (1 - a))
+        # Euler's has no such power of 1 - z.
+        other = ~np.isfinite(rate)
+        if other.any():
+            y = x[other]
+            rate[other] = _hypergeometric(b + y, y + r + 1, a + b + y, z[other]) * np.exp(-v[other] * (y + r))
+    # Where neither can be told, hundreds of purchases in no time are followed by a rate below 1e-40.
+    return np.asarray(np.nan_to_num(rate, nan=0.0, posinf=0.0))
+
+
+def _hypergeometric(a: float | Floats, b: float | Floats, c: Floats, z: Floats) -> Floats:
     """Gauss' 2F1 for 0 <= z < 1, also where SciPy's routine gives NaN.
 
     SciPy's formula for c - a - b a whole number overflows when that number is above about 95: there the power series
     itself is short, because its terms fall like n**-(c - a - b).
     """
-    c, z = np.broadcast_arrays(c, z)
+    a, b, c, z = np.broadcast_arrays(a, b, c, z)
     values = np.asarray(hyp2f1(a, b, c, z))
     overflowed = ~np.isfinite(values)
     if overflowed.any():
         values = values.copy()
-        c, z = c[overflowed], z[overflowed]
+        a, b, c, z = (part[overflowed] for part in (a, b, c, z))
         term, total = np.ones_like(z), np.ones_like(z)
         for n in range(_SERIES_TERMS):
             term = term * (a + n) * (b + n) / ((c + n) * (n + 1)) * z

@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 
 from benchmarks.aims import as_lines
-from benchmarks.cost import ended, exponent, in_words, of_python
+from benchmarks.cost import ended, exponent, failures, in_words, of_python
 from benchmarks.refresh import floor, in_pandas
 from benchmarks.refresh.agreement import compare
 from benchmarks.refresh.page import _aims, by_stage, stage_in_words
@@ -112,8 +112,9 @@ def test_a_rival_that_takes_too_long_is_stopped_with_all_it_started_and_says_so(
 
 
 def test_a_rival_that_fails_is_a_result_with_its_last_words() -> None:
-    cost = of_python("broken", ["-c", "raise SystemExit('no such table')"])
-    assert in_words(cost) == "failed: no such table"
+    cost = of_python("broken", ["-c", "raise SystemExit('no such table: a model\\n  LINE 2\\n    ^')"])
+    assert in_words(cost) == "failed: no such table: a model"
+    assert failures("the rival", cost, None, {"stopped_after": 3}) == ["the rival: no such table: a model"]
 
 
 def test_a_cost_that_doubles_with_the_size_grows_with_its_first_power() -> None:

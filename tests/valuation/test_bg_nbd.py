@@ -113,6 +113,25 @@ def test_discounting_is_the_integral_of_the_discounted_rate() -> None:
     assert ours[0] == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize(("a", "b"), [(727.0866, 2980.958), (2980.0, 0.001), (300.0, 2.0)])
+@pytest.mark.parametrize("horizon", [90.0, 365.0, 40_000.0])
+def test_a_search_that_ended_at_its_bound_expects_what_the_mixture_over_chances_does(
+    a: float, b: float, horizon: float
+) -> None:
+    # 2F1(r + x + 1, a; a + b + x; -w) is the mean of (1 + chance * w) ** -(r + x + 1) over Beta(a, b + x).
+    parameters, x, age = Parameters(1.345839, 143.6351, a, b), np.array([0.0, 1.0, 6.0]), np.full(3, 215.0)
+    chances = beta.ppf((np.arange(2000) + 0.5) / 2000, a, b + x[:, None])
+    points, weights = np.polynomial.legendre.leggauss(200)
+    # Over the logarithm of the time, since the rate falls within days.
+    times = np.expm1(np.log1p(horizon) * (points + 1) / 2)
+    shape = parameters.r + x[:, None] + 1
+    rate = [np.mean((1 + chances * s / (parameters.alpha + 215)) ** -shape, axis=1) for s in times]
+    steps = weights * np.log1p(horizon) / 2 * (1 + times)
+    expected = (parameters.r + x) / (parameters.alpha + 215) * (steps @ np.array(rate))
+    expected *= bg_nbd.p_alive(parameters, x, age * (x > 0), age)
+    assert bg_nbd.expected_purchases(parameters, x, age * (x > 0), age, horizon) == pytest.approx(expected, rel=1e-4)
+
+
 def test_many_customers_at_once_get_what_each_gets_alone() -> None:
     rng = np.random.default_rng(2)
     age = rng.integers(0, 1000, 500).astype(float)
