@@ -11,6 +11,7 @@ from benchmarks.cost import Cost, ended, exponent, in_words
 from benchmarks.machine import in_words as machine_in_words
 from benchmarks.refresh.page import STAGES, by_stage, stage_in_words
 
+_SHOWN_FROM = 0.5  # CPU seconds of a step in any night
 AIMED_AT, AIMED_SHARE = "0.3%", 0.05
 _HEADS = (
     "history: lines",
@@ -135,22 +136,29 @@ def _steps(runs: Sequence[dict[str, Any]]) -> list[str]:
     run = runs[-1]
     costs = {"full rebuild": run["full"], **{night["news"]: night for night in run["nights"] if ended(night)}}
     steps = {news: {step["name"]: step for step in cost["steps"]} for news, cost in costs.items()}
-    names = list(dict.fromkeys(name for found in steps.values() for name in found))
-    head = f"CPU seconds, and how much was due of how much, as the step says; after {run['lines']:,} lines."
+    names = dict.fromkeys(name for found in steps.values() for name in found)
+    worth_a_line = [
+        name
+        for name in names
+        if max(found[name]["cpu_seconds"] for found in steps.values() if name in found) >= _SHOWN_FROM
+    ]
+    rest = [
+        sum(step["cpu_seconds"] for name, step in found.items() if name not in worth_a_line) for found in steps.values()
+    ]
+    head = f"CPU seconds, and what the step says of how much was due; after {run['lines']:,} lines."
     lines = ["## By step", "", head, "", f"| step | {' | '.join(costs)} |", "| --- " * (len(costs) + 1) + "|"]
-    lines += [f"| {name} | {' | '.join(_step(found.get(name)) for found in steps.values())} |" for name in names]
+    lines += [f"| {name} | {' | '.join(_step(found.get(name)) for found in steps.values())} |" for name in worth_a_line]
+    lines.append(f"| {len(names) - len(worth_a_line)} others | {' | '.join(f'{cost:,.1f}' for cost in rest)} |")
     return [*lines, ""]
 
 
 def _step(step: dict[str, Any] | None) -> str:
+    """CPU seconds and, by asset, `rows_due 12, rows_of 3,400`; an empty reason is not told."""
     if step is None:
         return "–"
-    return "; ".join([f"{step['cpu_seconds']:,.1f}", *map(_due, step["due"])])
-
-
-def _due(said: dict[str, Any]) -> str:
-    """`records 12 of 3,400`, or why everything was due."""
-    told = f"{said['due']:,}" if "due" in said else "all"
-    told += f" of {said['due_of']:,}" if "due_of" in said else ""
-    told += f" ({said['due_because']})" if "due_because" in said else ""
-    return f"{said['asset'].split('/')[-1]} {told}"
+    told = [f"{step['cpu_seconds']:,.1f}"]
+    for asset in step.get("due", []):
+        said = [f"{n} {v:,}" if isinstance(v, int) else f"{n} {v}" for n, v in asset["said"].items() if v != ""]
+        if said:
+            told.append(f"{asset['asset'].split('/')[-1]}: {', '.join(said)}")
+    return "; ".join(told)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from orchestration.settings import Settings
 
+_OF_DUE = {"due", "because"}
 _STARTED = time.perf_counter()
 
 
@@ -65,7 +66,7 @@ def main() -> None:
 def _due(settings: "Settings") -> dict[str, list[dict[str, Any]]]:
     """What the assets of the last run say of how much they made anew, by step.
 
-    The metadata `due`, `due_of` and `due_because` of each asset that has any of them.
+    The metadata of each asset with the word `due` or `because` in the name: `rows_due`, `due_of`, `full_because` …
     """
     from dagster import DagsterEventType
 
@@ -77,10 +78,10 @@ def _due(settings: "Settings") -> dict[str, list[dict[str, Any]]]:
         for entry in instance.all_logs(run.dagster_run.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION):
             event = entry.get_dagster_event()
             made = event.step_materialization_data.materialization
-            said = {n: made.metadata[n].value for n in ("due", "due_of", "due_because") if n in made.metadata}
+            said = {name: entry.value for name, entry in made.metadata.items() if _OF_DUE & set(name.split("_"))}
             if said:
-                asset = made.asset_key.to_user_string()
-                found.setdefault(event.step_key or "run", []).append({"asset": asset, **said})
+                told = {"asset": made.asset_key.to_user_string(), "said": said}
+                found.setdefault(event.step_key or "run", []).append(told)
     return found
 
 

@@ -69,13 +69,15 @@ def cost(seconds: float, **more: Any) -> dict[str, Any]:
 
 
 def test_the_page_of_nights_judges_the_aim_without_the_start_and_tells_what_was_due() -> None:
-    due = [{"asset": "clean/pos_sales", "due": 12, "due_of": 3400}]
+    due = [{"asset": "clean/pos_sales", "said": {"rows_due": 3400, "full_because": ""}}]
     night = {"news": "0.3%", "new_lines": 12, **cost(6.0, due=due)}
-    full = cost(102.0, due=[{"asset": "clean/pos_sales", "due_because": "nothing is kept"}])
+    full = cost(102.0, due=[{"asset": "clean/pos_sales", "said": {"full_because": "nothing is kept"}}])
     machine = {"cpus": 2, "memory_gb": 4, "python": "3", "duckdb": "1", "memory_limit": "default"}
     told = page(machine, [{"lines": 4000, "days": 3, "full": full, "nights": [night]}])
     assert "| 0.04 | yes |" in told
-    assert "| clean__pos_sales | 100.0; pos_sales all (nothing is kept) | 4.0; pos_sales 12 of 3,400 |" in told
+    assert (
+        "| clean__pos_sales | 100.0; pos_sales: full_because nothing is kept | 4.0; pos_sales: rows_due 3,400 |" in told
+    )
 
 
 def test_nights_go_on_where_they_were_broken_off_and_begin_anew_where_they_cannot(tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ OF_THE_RUN: Mapping[str, NotCompared] = {
     ),
     "quality.delivery_files": NotCompared(columns=frozenset({"ingested_at"})),
     "raw.files": NotCompared(columns=frozenset({"ingested_at"})),
+    # A note of when the files were read.
+    "clean.cleaned_deliveries": NotCompared(columns=frozenset({"signature"})),
 }
 
 
