@@ -11,6 +11,7 @@ import dagster as dg
 from data_quality.contract import Contract, load_contracts
 from orchestration.as_of import business_day
 from orchestration.ingestion.discovery import scan
+from orchestration.ingestion.engine import Engine
 from orchestration.ingestion.ingest import PartitionResult, ingest_partition, record_unplaced
 from orchestration.ingestion.raw_store import TECHNICAL_COLUMNS, refresh_raw_views
 from orchestration.partitions import delivery_dates
@@ -64,7 +65,12 @@ def _raw_asset(contract: Contract) -> dg.AssetsDefinition:
         # A range may span years; only the days on which this dataset came are touched.
         homes = {file.home for file in landing if file.home is not None}
         days = sorted(day for source, dataset, day in homes if (source, dataset) == (contract.source, contract.dataset))
-        results = [ingest_partition(settings, contract, day, landing=landing) for day in days if day in wanted]
+        with Engine(settings) as engine:
+            results = [
+                ingest_partition(settings, contract, day, landing=landing, engine=engine)
+                for day in days
+                if day in wanted
+            ]
         for result in results:
             for file in result.quarantined:
                 context.log.warning("%s is quarantined: %s. %s", file.file, file.reason, file.message)

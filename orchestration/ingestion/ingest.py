@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,10 +18,11 @@ from pathlib import Path
 import duckdb
 
 from data_quality.contract import Contract, load_contracts
-from orchestration.database import engine_config, identifier, literal
+from orchestration.database import identifier, literal
 from orchestration.errors import is_machine_fault
 from orchestration.ingestion.discovery import LandingFile, discover
-from orchestration.ingestion.limits import ReadingLimits, load_limits
+from orchestration.ingestion.engine import Engine
+from orchestration.ingestion.limits import load_limits
 from orchestration.ingestion.problems import FileProblem, UnreadableFileError
 from orchestration.ingestion.raw_store import (
     TECHNICAL_COLUMNS,
@@ -104,11 +105,13 @@ def ingest_partition(
     *,
     force: bool = False,
     landing: list[LandingFile] | None = None,
+    engine: Engine | None = None,
 ) -> PartitionResult:
     """Bring one partition of raw up to date with the landing zone.
 
     Files that are unchanged since they were read are not read again unless `force`; files that have left the landing
-    zone keep their rows, since landing zones are cleaned up. `landing` saves listing it for each of many partitions.
+    zone keep their rows, since landing zones are cleaned up. `landing` and `engine` save listing the landing zone and
+    opening a DuckDB for each of many partitions.
 
     Raises:
         UserError: the landing zone is absent, or the raw store cannot be written (disk full).
@@ -135,7 +138,8 @@ def ingest_partition(
             else:
                 to_read.append(file)
         if to_read:
-            manifest = _rewrite(settings, contract, folder, kept, to_read, fingerprint)
+            with nullcontext(engine) if engine else Engine(settings) as chosen:
+                manifest = _rewrite(settings, chosen, contract, folder, kept, to_read, fingerprint)
         else:
             manifest = Manifest(kept)
             if kept != before.files:
@@ -238,20 +242,9 @@ def _scratch(settings: Settings) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def _engine(settings: Settings, scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB of its own, in memory: taking in files neither needs nor locks the working database."""
-    con = duckdb.connect(":memory:", config=engine_config(settings, spill=scratch / "spill"))
-    try:
-        con.execute("set timezone = 'UTC'")
-        con.execute("set enable_progress_bar = false")
-        yield con
-    finally:
-        con.close()
-
-
 def _rewrite(
     settings: Settings,
+    engine: Engine,
     contract: Contract,
     folder: Path,
     kept: dict[str, FileEntry],
@@ -266,23 +259,26 @@ def _rewrite(
         stored = folder / "data.parquet"
         kept_names = [name for name, entry in kept.items() if entry.status == "read"]
         if kept_names and stored.exists():
-            with _engine(settings, scratch) as con:
+            with engine.connection() as con:
                 parts.append(_keep_rows(con, contract, stored, kept_names, scratch / "kept.parquet"))
+        # What is read again at once to make one file of all need not be small.
+        compression = "lz4_raw" if len(parts) + len(to_read) > 1 else "zstd"
         for number, file in enumerate(to_read):
             part = scratch / f"part-{number:05}.parquet"
-            # A damaged file may leave DuckDB unusable, so each file has an engine of its own.
-            with _engine(settings, scratch) as con:
-                entry = _take_in(
-                    settings, con, contract, file, limits, scratch / f"file-{number:05}", part, fingerprint
-                )
+            with engine.connection() as con:
+                job = Job(con, file, contract, limits, scratch / f"file-{number:05}", part, compression=compression)
+                entry = _take_in(settings, job, fingerprint)
             entries[file.relative] = entry
             if entry.status == "read":
                 parts.append(part)
+            else:
+                # A damaged file may leave DuckDB unusable.
+                engine.renew()
         if len(parts) == 1:
             shutil.move(parts[0], new / "data.parquet")
         elif parts:
             listed = ", ".join(literal(str(part)) for part in parts)
-            with _engine(settings, scratch) as con:
+            with engine.connection() as con:
                 con.execute(
                     f"copy (select * from read_parquet([{listed}])) to {literal(str(new / 'data.parquet'))} "
                     f"(format parquet, compression zstd, row_group_size {ROW_GROUP_ROWS})"
@@ -311,26 +307,18 @@ def _keep_rows(
     return target
 
 
-def _take_in(
-    settings: Settings,
-    con: duckdb.DuckDBPyConnection,
-    contract: Contract,
-    file: LandingFile,
-    limits: ReadingLimits,
-    scratch: Path,
-    part: Path,
-    fingerprint: str,
-) -> FileEntry:
-    """Read one file into `part`, or quarantine it; either way an entry says what happened."""
+def _take_in(settings: Settings, job: Job, fingerprint: str) -> FileEntry:
+    """Read one file into its part, or quarantine it; either way an entry says what happened."""
+    file = job.file
     if file.problem is not None:
         return _faulty_entry(settings, file, file.problem, 0, fingerprint, None)
     digest: str | None = None
-    scratch.mkdir()
+    job.scratch.mkdir()
     try:
         with file.path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        reading = read_file(Job(con, file, contract, limits, scratch, part))
-        amount = _written_amount(con, contract, part)
+        reading = read_file(job)
+        amount = _written_amount(job.con, job.contract, job.out)
     except UnreadableFileError as error:
         return _faulty_entry(settings, file, error.problem, error.rows, fingerprint, digest)
     except (OSError, duckdb.Error) as error:
@@ -341,7 +329,7 @@ def _take_in(
         problem = FileProblem("unreadable", f"The file cannot be read: {said}. Check that it is whole and may be read.")
         return _faulty_entry(settings, file, problem, 0, fingerprint, digest)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(job.scratch, ignore_errors=True)
     release_from_quarantine(settings, file.path)
     return _read_entry(file, reading, amount, fingerprint, digest)
 

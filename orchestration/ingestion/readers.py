@@ -61,6 +61,7 @@ class Job:
     scratch: Path
     out: Path
     headers: HeaderReader | None = None
+    compression: str = "zstd"
 
     @property
     def header_reader(self) -> HeaderReader:
@@ -86,7 +87,7 @@ class Job:
         """Write the part."""
         self.con.execute(
             f"copy ({query}) to {literal(str(self.out))} "
-            f"(format parquet, compression zstd, row_group_size {ROW_GROUP_ROWS})"
+            f"(format parquet, compression {self.compression}, row_group_size {ROW_GROUP_ROWS})"
         )
 
     def write_cells(self, values: dict[str, str], extra: str, line: str, cells: list[str], source: str) -> int:
