@@ -4,15 +4,13 @@ What belongs here: survivorship by policy, with the provenance of every value. W
 who is one customer, and anything customers did.
 """
 
-from dataclasses import dataclass
-
 import duckdb
 
 from orchestration.cleaning.salutations import LATIN_TITLE_OF_GENDER, TITLE_OF_GENDER
 from orchestration.database import transaction
 from orchestration.errors import UserError
 from orchestration.identity.policy import IdentityPolicy
-from orchestration.identity.recipes import note_recipe, recipe, why_all_is_due
+from orchestration.identity.recipes import Built, find_due, note_recipe, recipe, why_all_is_due
 
 # What each strategy puts first, as a number of which the least wins; ties go to the next strategy, last to the oldest.
 _STRATEGIES = {
@@ -106,18 +104,6 @@ create or replace table identity.customers (
 create or replace table identity.golden_contents (customer_id varchar, content ubigint)
 """
 
-# Above this share of customers it costs less to write the tables anew than to find the rows that go.
-_MOST_AS_DELTA = 0.5
-
-
-@dataclass(frozen=True)
-class Built:
-    """How many customers there are, of how many the golden record was made again, and why of all; else empty."""
-
-    customers: int
-    due: int
-    full_because: str
-
 
 def build_customers(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> Built:
     """Write `identity.customers`, one row per customer id of the crosswalk.
@@ -141,21 +127,20 @@ def build_customers(connection: duckdb.DuckDBPyConnection, policy: IdentityPolic
     )  # fmt: skip
     connection.execute(_TOTALS)
     connection.execute(_CONTENTS)
-    full_because = why_all_is_due(connection, "customers", made_by) or _find_due(connection)
-    narrowed = "" if full_because else "and x.customer_id in (select customer_id from golden_due)"
+    full_because = why_all_is_due(connection, "customers", made_by) or find_due(
+        connection, "identity.golden_contents", ("customer_id",)
+    )
+    narrowed = "" if full_because else "and x.customer_id in (from due)"
     connection.execute(f"create or replace temp table golden_input as {_INPUT} {narrowed}")
     with transaction(connection):
         if full_because:
             connection.execute(_TABLES)
         else:
             for table in ("customers", "golden_values", "golden_contents"):
-                connection.execute(
-                    f"delete from identity.{table} where customer_id in "
-                    "(select customer_id from golden_due union all select customer_id from golden_gone)"
-                )
+                connection.execute(f"delete from identity.{table} where customer_id in (from due union all from gone)")
         for field, (value, columns) in _FIELDS.items():
             _rank(connection, field, value, columns, strategies[field])
-        due = "true" if full_because else "customer_id in (select customer_id from golden_due)"
+        due = "true" if full_because else "customer_id in (from due)"
         connection.execute(f"insert into identity.customers by name {_CUSTOMERS.format(due=due)}")
         connection.execute(f"insert into identity.golden_contents select * from contents_now where {due}")
         note_recipe(connection, "customers", made_by)
@@ -164,27 +149,9 @@ def build_customers(connection: duckdb.DuckDBPyConnection, policy: IdentityPolic
     ).fetchone()
     for name in [*(f"golden_{f}" for f in _FIELDS), "golden_ranked", "golden_input", "contents_now", "golden_totals"]:
         connection.execute(f"drop table temp.{name}")
-    connection.execute("drop table if exists temp.golden_due; drop table if exists temp.golden_gone")
+    connection.execute("drop table if exists temp.due; drop table if exists temp.gone")
     customers, made = row or (0, 0)
     return Built(customers, made, full_because)
-
-
-def _find_due(connection: duckdb.DuckDBPyConnection) -> str:
-    """Write temporary tables `golden_due` and `golden_gone` (`customer_id`); say why all is due where it is."""
-    connection.execute(
-        """
-        create or replace temp table golden_due as
-        select c.customer_id from contents_now as c
-        left join identity.golden_contents as k on k.customer_id = c.customer_id and k.content = c.content
-        where k.customer_id is null;
-        create or replace temp table golden_gone as
-        select customer_id from identity.golden_contents
-        where customer_id not in (select customer_id from contents_now)
-        """
-    )
-    row = connection.execute("select (select count(*) from golden_due), (select count(*) from contents_now)").fetchone()
-    due, customers = row or (0, 0)
-    return "most customers changed" if due > _MOST_AS_DELTA * customers else ""
 
 
 def _strategies(field: str, rules: dict[str, tuple[str, ...]]) -> tuple[str, ...]:

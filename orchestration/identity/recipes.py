@@ -6,10 +6,26 @@ compares contents).
 """
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import duckdb
+
+from orchestration.database import table_exists
+
+# Above this share of rows it costs less to write a table anew than to find the rows that go.
+_MOST_AS_DELTA = 0.5
+
+
+@dataclass(frozen=True)
+class Built:
+    """How many rows a table has, how many were made again, and why all of them were; empty where only some were."""
+
+    rows: int
+    due: int
+    full_because: str
 
 
 def recipe(*parts: object) -> str:
@@ -21,9 +37,29 @@ def why_all_is_due(connection: duckdb.DuckDBPyConnection, table: str, made_by: s
     """Say why what is kept of `identity.<table>` does not hold; empty where it was made by the recipe `made_by`."""
     _write_table(connection)
     row = connection.execute("select recipe from identity.recipes where table_name = ?", [table]).fetchone()
-    if row is None:
+    if row is None or not table_exists(connection, "identity", table):
         return "nothing is kept of an earlier run"
     return "" if row[0] == made_by else "policy, code or engine changed since the last run"
+
+
+def find_due(connection: duckdb.DuckDBPyConnection, kept: str, key: Sequence[str]) -> str:
+    """Compare the contents of now with those `kept`; say why all is due where most is, else return an empty text.
+
+    Reads temporary table `contents_now` and the table `kept`, both with the columns `key` and `content`. Writes
+    temporary tables `due` (keys that are new or of another content) and `gone` (keys that are no more).
+    """
+    columns = ", ".join(key)
+    connection.execute(
+        f"""
+        create or replace temp table due as
+        select {columns} from contents_now anti join {kept} using ({columns}, content);
+        create or replace temp table gone as
+        select {columns} from {kept} anti join contents_now using ({columns})
+        """
+    )
+    row = connection.execute("select (select count(*) from due), (select count(*) from contents_now)").fetchone()
+    due, rows = row or (0, 0)
+    return "most of it changed" if due > _MOST_AS_DELTA * rows else ""
 
 
 def note_recipe(connection: duckdb.DuckDBPyConnection, table: str, made_by: str) -> None:

@@ -7,8 +7,10 @@ deciding which records are the same person.
 import duckdb
 
 from orchestration.cleaning.wordlists import REFERENCE_DIR, read_rows
+from orchestration.database import transaction
 from orchestration.identity.phone_periods import write_phone_periods, write_use_periods
 from orchestration.identity.policy import IdentityPolicy
+from orchestration.identity.recipes import Built, find_due, note_recipe, recipe, why_all_is_due
 
 # Every source record that mentions a person without being a member or an account, with the dates that age it.
 # An answer that names nobody inherits the person of its case; a basket is one mention, however many lines it has.
@@ -185,11 +187,48 @@ inner join clean.phones as a on a.e164 = '+1' || substr(c.e164, 5)
 where starts_with(c.e164, '+861') and length(c.e164) = 14
 """
 
-_RECORDS = """
-create or replace table identity.records as
+# What a name, a number, a mailbox and an address say is worked out once for each distinct one.
+_DESCRIBED = """
+with named as (
+    select
+        value,
+        nullif(surname, '') as surname,
+        nullif(given_name, '') as given_name,
+        kind,
+        case when kind in ('full', 'latin') then nullif(name_key, '') end as name_key,
+        nullif(pinyin_key, '') as pinyin_key,
+        -- The same letters whatever the order and spacing of the parts: Zhang Xiaoming, xiao-ming zhang, 张晓明.
+        case when kind in ('full', 'latin') and coalesce(name_key, '') <> '' then
+            array_to_string(list_sort(string_split(
+                regexp_replace(lower(strip_accents(coalesce(nullif(pinyin_key, ''), name_key))), '[^a-z]', '', 'g'), ''
+            )), '')
+        end as sound_key,
+        regexp_replace(lower(strip_accents(surname)), '[. ''-]', '', 'g') as surname_sound,
+        regexp_replace(lower(strip_accents(given_name)), '[. ''-]', '', 'g') as given_sound,
+        case when kind = 'masked' then '^' || regexp_replace(display_name, '[*]+', '.+', 'g') || '$' end
+            as name_pattern,
+        honorific, honorific_class, display_name, masked_name, salutation,
+        case when coalesce(honorific_class, '') = 'gendered' then gender_evidence end as title_gender
+    from clean.names{narrowed[name]}
+),
+rooted as (
+    select
+        n.*,
+        -- Bob may be Robert, and so may Rob: the given names that a written one can stand for, itself included.
+        case when n.kind = 'latin' and n.given_name is not null then
+            list_append(coalesce(v.names, []), n.given_sound)
+        end as given_roots
+    from named as n
+    left join given_name_variants as v on v.variant = n.given_sound
+),
+located as (
+    select
+        value, nullif(province, '') as province, nullif(city, '') as city, district, road, number, building, room,
+        nullif(address_key, '') as address_key,
+        list_distinct(string_split(nullif(address_key, ''), '|')) as address_words
+    from clean.addresses{narrowed[address]}
+)
 select
-    row_number() over (order by p.first_delivered, p.first_seen_at, t.trust, p.source, p.record_key)::integer
-        as record_id,
     p.source,
     p.record_key,
     p.mention_key,
@@ -198,31 +237,22 @@ select
     nullif(lower(trim(p.unionid)), '') as unionid,
     upper(p.id_card) as id_card,
     p.name,
-    nullif(n.surname, '') as surname,
-    nullif(n.given_name, '') as given_name,
+    n.surname,
+    n.given_name,
     coalesce(n.kind, 'empty') as name_kind,
-    case when n.kind in ('full', 'latin') then nullif(n.name_key, '') end as name_key,
-    nullif(n.pinyin_key, '') as pinyin_key,
-    -- The same letters whatever the order and spacing of the parts: Zhang Xiaoming, xiao-ming zhang, 张晓明.
-    case when n.kind in ('full', 'latin') and coalesce(n.name_key, '') <> '' then
-        array_to_string(list_sort(string_split(
-            regexp_replace(lower(strip_accents(coalesce(nullif(n.pinyin_key, ''), n.name_key))), '[^a-z]', '', 'g'), ''
-        )), '')
-    end as sound_key,
-    regexp_replace(lower(strip_accents(n.surname)), '[. ''-]', '', 'g') as surname_sound,
-    regexp_replace(lower(strip_accents(n.given_name)), '[. ''-]', '', 'g') as given_sound,
-    -- Bob may be Robert, and so may Rob: the given names that a written one can stand for, itself included.
-    case when n.kind = 'latin' and n.given_name is not null then
-        list_append(coalesce(v.names, []), regexp_replace(lower(strip_accents(n.given_name)), '[. ''-]', '', 'g'))
-    end as given_roots,
-    case when n.kind = 'masked' then '^' || regexp_replace(n.display_name, '[*]+', '.+', 'g') || '$' end
-        as name_pattern,
+    n.name_key,
+    n.pinyin_key,
+    n.sound_key,
+    n.surname_sound,
+    n.given_sound,
+    n.given_roots,
+    n.name_pattern,
     n.honorific,
     n.honorific_class,
     n.display_name,
     n.masked_name,
     n.salutation,
-    case when coalesce(n.honorific_class, '') = 'gendered' then n.gender_evidence end as title_gender,
+    n.title_gender,
     p.gender,
     case when b.value is null then p.birthday end as birthday,
     coalesce(o.phone, h.e164) as phone,
@@ -249,16 +279,15 @@ select
         )), '')
     end as spelled_sound,
     -- What holds digits is an address or a number in the wrong column.
-    coalesce(nullif(a.province, ''), case when not regexp_matches(p.province, '[0-9０-９]') then p.province end)
-        as province,
-    coalesce(nullif(a.city, ''), case when not regexp_matches(p.city, '[0-9０-９]') then p.city end) as city,
+    coalesce(a.province, case when not regexp_matches(p.province, '[0-9０-９]') then p.province end) as province,
+    coalesce(a.city, case when not regexp_matches(p.city, '[0-9０-９]') then p.city end) as city,
     a.district,
     a.road,
     a.number as road_number,
     a.building,
     a.room,
-    nullif(a.address_key, '') as address_key,
-    list_distinct(string_split(nullif(a.address_key, ''), '|')) as address_words,
+    a.address_key,
+    a.address_words,
     p.marketing_consent,
     p.referrer_account_id,
     p.registered_at,
@@ -268,19 +297,41 @@ select
     p.inferred,
     p.occurrences
 from (
-    select *, nullif(regexp_replace(lower(trim(username)), '@.*$', ''), '') as user_name from people
+    select *, nullif(regexp_replace(lower(trim(username)), '@.*$', ''), '') as user_name from {people}
 ) as p
-left join clean.names as n on n.value = p.name
+left join rooted as n on n.value = p.name
 left join clean.phones as h on h.value = p.phone
 left join other_readings as o on o.e164 = h.e164
 left join clean.emails as e on e.value = p.email
-left join clean.addresses as a on a.value = p.address
-left join given_name_variants as v
-    on v.variant = regexp_replace(lower(strip_accents(n.given_name)), '[. ''-]', '', 'g')
-left join identity_trust as t on t.source = p.source
+left join located as a on a.value = p.address
 left join people_periods as w on w.source = p.source and w.record_key = p.record_key
 left join blocked_identifiers as b on b.kind = 'birthday' and b.value = p.birthday::varchar
+"""
+
+# Records are numbered from the oldest.
+_NUMBERED = """
+select
+    row_number() over (order by d.first_delivered, d.first_seen_at, t.trust, d.source, d.record_key)::integer
+        as record_id,
+    d.*
+from ({described}) as d
+left join identity_trust as t on t.source = d.source
 order by record_id
+"""
+
+# All that a record is made of besides code and policy: what its source says, and what the dictionaries make of it.
+_CONTENTS = """
+create or replace temp table contents_now as
+select
+    p.source, p.record_key,
+    hash(p.said, n.said, h.said, o.phone, e.said, a.said, w.phone_period) as content
+from (select *, hash(*columns(*)) as said from people) as p
+left join (select value, hash(*columns(*)) as said from clean.names) as n on n.value = p.name
+left join (select value, e164, hash(*columns(*)) as said from clean.phones) as h on h.value = p.phone
+left join other_readings as o on o.e164 = h.e164
+left join (select value, hash(*columns(*)) as said from clean.emails) as e on e.value = p.email
+left join (select value, hash(*columns(*)) as said from clean.addresses) as a on a.value = p.address
+left join people_periods as w on w.source = p.source and w.record_key = p.record_key
 """
 
 _MENTION_TABLE = """
@@ -289,17 +340,20 @@ select source, record_key, mention_key, by_case, first_delivered from mention_ro
 """
 
 
-def build_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> int:
-    """Write `identity.records` and `identity.mentions` from the clean tables; return the number of records.
+def build_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> Built:
+    """Write `identity.records` and `identity.mentions` from the clean tables.
 
     `identity.records`: one row per member, account (delivered, or inferred from a fact that names it) and
     distinct mention; mentions with the same source, ids, number and name are one row whose key is its
     oldest source record, `occurrences` counts them. `record_id` numbers the records from the oldest.
     `identity.mentions`: one row per case, survey, outreach contact, guest order and member-less ticket;
     `mention_key` is NULL where it carries neither id nor usable number.
+
+    Records of which nothing changed, by the checksums in `identity.record_contents`, keep their rows and are numbered
+    anew. All are written again where policy, code, engine or the short forms of given names changed.
     """
     register_policy(connection, policy)
-    _register_variants(connection)
+    variants = _register_variants(connection)
     connection.execute(_MENTIONED)
     write_phone_periods(connection, policy)
     uses = "select source, record_key, e164, coalesce(seen_at, first_delivered::timestamp) as used_at from mentioned"
@@ -307,20 +361,66 @@ def build_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy)
     for statement in (_MENTIONS, _INFERRED, _PEOPLE):
         connection.execute(statement)
     write_use_periods(connection, policy, _PEOPLE_USES, "people_periods")
-    connection.execute(_OTHER_READINGS)
-    connection.execute(_RECORDS, {"min_user_name_length": policy.limit("min_user_name_length")})
-    connection.execute(_MENTION_TABLE)
+    for statement in (_OTHER_READINGS, _CONTENTS):
+        connection.execute(statement)
+    least = {"min_user_name_length": policy.limit("min_user_name_length")}
+    made_by = recipe(sorted(policy.source_trust.items()), policy.blocked, least, variants)
+    full_because = why_all_is_due(connection, "records", made_by) or find_due(
+        connection, "identity.record_contents", ("source", "record_key")
+    )
+    with transaction(connection):
+        if full_because:
+            described = _DESCRIBED.format(people="people", narrowed={"name": "", "address": ""})
+            connection.execute(
+                f"create or replace table identity.records as {_NUMBERED.format(described=described)}", least
+            )
+            connection.execute("create or replace table identity.record_contents as from contents_now")
+        else:
+            _replace_due(connection, least)
+        connection.execute(_MENTION_TABLE)
+        note_recipe(connection, "records", made_by)
+    row = connection.execute(
+        "select count(*), " + ("count(*)" if full_because else "(select count(*) from due)") + " from identity.records"
+    ).fetchone()
     for table in (
         "mentioned", "mention_rows", "inferred_people", "people", "other_readings", "phone_periods", "mention_periods",
-        "people_periods",
+        "people_periods", "contents_now", "due", "due_people", "gone",
     ):  # fmt: skip
-        connection.execute(f"drop table {table}")
-    row = connection.execute("select count(*) from identity.records").fetchone()
-    return int(row[0]) if row else 0
+        connection.execute(f"drop table if exists temp.{table}")
+    records, due = row or (0, 0)
+    return Built(records, due, full_because)
 
 
-def _register_variants(connection: duckdb.DuckDBPyConnection) -> None:
-    """Put the short forms of given names into a temporary table: `variant, names`."""
+def _replace_due(connection: duckdb.DuckDBPyConnection, least: dict[str, float]) -> None:
+    """Replace the records that are due or gone and number all of them from the oldest."""
+    for table in ("records", "record_contents"):
+        connection.execute(f"delete from identity.{table} where (source, record_key) in (from due union all from gone)")
+    connection.execute(
+        "create or replace temp table due_people as from people semi join due using (source, record_key)"
+    )
+    narrowed = {c: f" where value in (select {c} from due_people)" for c in ("name", "address")}
+    described = _DESCRIBED.format(people="due_people", narrowed=narrowed)
+    connection.execute(f"insert into identity.records by name {described}", least)
+    connection.execute(
+        "insert into identity.record_contents from contents_now semi join due using (source, record_key)"
+    )
+    connection.execute(
+        """
+        update identity.records set record_id = n.record_id
+        from (
+            select
+                r.rowid as row_number, r.record_id as record_id_before,
+                row_number() over (order by r.first_delivered, r.first_seen_at, t.trust, r.source, r.record_key)
+                    as record_id
+            from identity.records as r left join identity_trust as t on t.source = r.source
+        ) as n
+        where records.rowid = n.row_number and n.record_id_before is distinct from n.record_id
+        """
+    )
+
+
+def _register_variants(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """Put the short forms of given names into a temporary table, `variant, names`; return them."""
     rows = read_rows(REFERENCE_DIR / "given_name_variants.csv", ["variant", "name"])
     connection.execute("create or replace temp table given_name_pairs (variant varchar, name varchar)")
     connection.execute(
@@ -331,6 +431,7 @@ def _register_variants(connection: duckdb.DuckDBPyConnection) -> None:
         "create or replace temp table given_name_variants as "
         "select variant, list(distinct name order by name) as names from given_name_pairs group by variant"
     )
+    return [(r["variant"], r["name"]) for r in rows]
 
 
 def register_policy(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> None:

@@ -22,6 +22,7 @@ from orchestration.identity.households import build_households, load_household_r
 from orchestration.identity.kept_pairs import fingerprints, forget, keep, recall
 from orchestration.identity.learned_blocks import write_learned_blocks
 from orchestration.identity.policy import IdentityPolicy, load_policy
+from orchestration.identity.recipes import Built
 from orchestration.identity.records import build_records, register_policy
 from orchestration.identity.scoring import current_model, model_file, score_pairs, too_many_to_score
 from orchestration.identity.self_check import expected_quality
@@ -103,7 +104,7 @@ def make_customers(connection: duckdb.DuckDBPyConnection, settings: Settings) ->
         ).fetchone()
         shares = dict(zip(("name", "phone", "gender", "birthday"), filled or (), strict=False))
         return {
-            "customers": built.customers,
+            "customers": built.rows,
             "golden_records_due": built.due,
             "full_because": built.full_because,
             **{f"share_with_{k}": round(v or 0.0, 4) for k, v in shares.items()},
@@ -143,13 +144,20 @@ def _count_subjects(connection: duckdb.DuckDBPyConnection) -> int:
     return int(row[0]) if row else 0
 
 
-def _count_records(connection: duckdb.DuckDBPyConnection, records: int) -> Report:
+def _count_records(connection: duckdb.DuckDBPyConnection, built: Built) -> Report:
     row = connection.execute(
         "select count(*) filter (where inferred), count(*) filter (where source in "
         "('pos.members', 'ecommerce.customers')), (select count(*) from identity.mentions) from identity.records"
     ).fetchone()
     inferred, people, mentions = row if row else (0, 0, 0)
-    return {"records": records, "members_and_accounts": people, "inferred": inferred, "mentioning_rows": mentions}
+    return {
+        "records": built.rows,
+        "records_due": built.due,
+        "full_because": built.full_because,
+        "members_and_accounts": people,
+        "inferred": inferred,
+        "mentioning_rows": mentions,
+    }
 
 
 def _timed(work: Callable[[], Report]) -> Report:
