@@ -5,7 +5,8 @@ What does not: checking the file, and switching readers to it.
 
 Tables are created by select, never by copying a database: the file is compact, and what is not named here cannot slip
 into it. The golden records, person records and all of `clean` hold unmasked personal data and are not named. A view of
-schema marts stays a view: it is made in the file itself, where nothing but published tables is there to be read.
+schema marts stays a view: it is made in the file itself, where nothing but published tables is there to be read. One
+that shows a table of `intermediate` goes out as a table.
 """
 
 from collections.abc import Mapping, Sequence
@@ -120,12 +121,14 @@ def tables_to_publish(connection: duckdb.DuckDBPyConnection) -> list[PublishedTa
             "select table_schema, table_name from information_schema.tables where table_catalog = current_database()"
         ).fetchall()
     }
-    views: dict[str, str] = dict(
-        connection.execute(
+    views: dict[str, str] = {
+        view: sql
+        for view, sql in connection.execute(
             "select view_name, sql from duckdb_views() "
             "where database_name = current_database() and schema_name = 'marts'"
         ).fetchall()
-    )
+        if not _picks_from_intermediate(connection, sql)
+    }
     marts = [
         PublishedTable("marts", table, view_sql=views.get(table))
         for schema, table in sorted(present)
@@ -140,6 +143,12 @@ def tables_to_publish(connection: duckdb.DuckDBPyConnection) -> list[PublishedTa
             "Run c360 refresh, which builds them."
         )
     return [*marts, *(t for t in _ALWAYS if (t.schema, t.table) in present)]
+
+
+def _picks_from_intermediate(connection: duckdb.DuckDBPyConnection, view_sql: str) -> bool:
+    """Whether a view shows rows of `intermediate`, which no reader has: it saves the working database a second copy."""
+    query = view_sql.partition(" AS ")[2]
+    return any(name.startswith("intermediate.") for name in connection.get_table_names(query, qualified=True))
 
 
 def build_file(connection: duckdb.DuckDBPyConnection, path: Path, tables: Sequence[PublishedTable]) -> dict[str, int]:

@@ -80,6 +80,15 @@ def test_a_view_of_the_marts_goes_out_as_a_view_with_its_comments(publish_now, c
         assert con.execute("select count(*) from another_name.marts.best").fetchone() == (2,)
 
 
+def test_a_view_that_shows_a_table_of_intermediate_goes_out_as_a_table(publish_now, change):
+    change("create table intermediate.int_best as select customer_id from marts.customer_360")
+    change("create view marts.best as select * from intermediate.int_best; comment on view marts.best is 'Best.'")
+    version = publish_now()
+    assert version.manifest.rows["marts.best"] == 2
+    assert read(version.file, "select comment from duckdb_tables() where table_name = 'best'") == [("Best.",)]
+    assert read(version.file, "select schema_name from duckdb_schemas() where schema_name = 'intermediate'") == []
+
+
 @pytest.mark.parametrize("hidden", ["identity.records", "warehouse.marts.customer_360"])
 def test_a_view_of_what_is_not_published_is_refused_by_name(settings, publish_now, change, hidden):
     change(f"create view marts.best as select * from {hidden}")
