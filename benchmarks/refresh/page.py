@@ -110,7 +110,7 @@ def _ratio(cost: Cost | None, other: Cost | None, what: str) -> float | None:
 def _times(cost: Cost | None, other: Cost | None) -> str:
     """How many times the other's seconds, wall / CPU."""
     found = [_ratio(cost, other, what) for what in ("seconds", "cpu_seconds")]
-    return " / ".join("–" if ratio is None else f"{ratio:.1f}" for ratio in found)
+    return " / ".join("–" if ratio is None else f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2f}" for ratio in found)
 
 
 def _exponents(runs: Sequence[dict[str, Any]]) -> tuple[float | None, float | None]:
