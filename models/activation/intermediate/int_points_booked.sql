@@ -171,8 +171,8 @@ orders as (
         order_key,
         customer_id,
         purchased_on,
-        floor(sum(points_earned)) as points_earned,
-        floor(sum(points_returned)) as points_returned
+        sum(points_earned) as points_earned,
+        sum(points_returned) as points_returned
     from rated
     group by
         order_key,
@@ -234,18 +234,18 @@ booked as (
         purchased_on as booked_on,
         'purchase' as entry_type,
         order_key as reference,
-        cast(points_earned as bigint) as points
+        cast(floor(points_earned) as bigint) as points
     from orders
-    where points_earned > 0
+    where points_earned >= 1
     union all
     select
         customer_id,
         purchased_on as booked_on,
         'taken_back' as entry_type,
         order_key as reference,
-        cast(-points_returned as bigint) as points
+        cast(-floor(points_returned) as bigint) as points
     from orders
-    where points_returned > 0
+    where points_returned >= 1
     union all
     select
         occasions.customer_id,
