@@ -196,26 +196,31 @@ expected_purchases as (
     where behaviours.expected_next_purchase_on is not null
 ),
 
+-- The few pairs are put in order, so that a customer's best is a least number and not a sort of all it could be offered.
+affinities as (
+    select
+        *,
+        row_number() over (
+            order by
+                confidence desc,
+                lift desc,
+                offered_category asc,
+                category asc
+        ) as place
+    from {{ ref('int_category_affinities_aggregated') }}
+    where lift > 1
+),
+
 category_gaps as (
     select
         bought.customer_id,
-        affinities.offered_category,
-        affinities.category,
-        affinities.confidence,
-        affinities.lift,
-        row_number() over (
-            partition by bought.customer_id
-            order by
-                affinities.confidence desc,
-                affinities.lift desc,
-                affinities.offered_category asc,
-                affinities.category asc
-        ) as choice
+        min(affinities.place) as place
     from {{ ref('int_customer_categories_aggregated') }} as bought
-    inner join {{ ref('int_category_affinities_aggregated') }} as affinities on bought.category = affinities.category
+    inner join affinities on bought.category = affinities.category
     left join {{ ref('int_customer_categories_aggregated') }} as owned
         on bought.customer_id = owned.customer_id and affinities.offered_category = owned.category
-    where bought.in_window and owned.customer_id is null and affinities.lift > 1
+    where bought.in_window and owned.customer_id is null
+    group by bought.customer_id
 ),
 
 category_offers as (
@@ -224,12 +229,12 @@ category_offers as (
         'category_gap' as trigger_name,
         cast(purchase_spans.last_on as timestamp) as triggered_at,
         cast(null as timestamp) as ended_at,
-        category_gaps.confidence as score,
-        category_gaps.lift as second_score,
-        category_gaps.category || ' → ' || category_gaps.offered_category as detail
+        affinities.confidence as score,
+        affinities.lift as second_score,
+        affinities.category || ' → ' || affinities.offered_category as detail
     from category_gaps
+    inner join affinities on category_gaps.place = affinities.place
     inner join purchase_spans on category_gaps.customer_id = purchase_spans.customer_id
-    where category_gaps.choice = 1
 ),
 
 birthdays as (
