@@ -20,6 +20,11 @@ moments as (
         customer_id,
         purchased_at as happened_at,
         order_key,
+        purchased_on,
+        channel,
+        source,
+        net_amount,
+        used_coupon or is_discounted as is_reduced,
         cast(null as timestamp) as touched_at,
         cast(null as timestamp) as campaign_at,
         cast(null as timestamp) as case_at
@@ -30,6 +35,11 @@ moments as (
         customer_id,
         sent_at as happened_at,
         cast(null as varchar(200)) as order_key,
+        cast(null as date) as purchased_on,
+        cast(null as varchar(20)) as channel,
+        cast(null as varchar(20)) as source,
+        cast(null as decimal(18, 4)) as net_amount,
+        cast(null as boolean) as is_reduced,
         sent_at as touched_at,
         case when campaign_id is not null then sent_at end as campaign_at,
         cast(null as timestamp) as case_at
@@ -40,6 +50,11 @@ moments as (
         customer_id,
         opened_at as happened_at,
         cast(null as varchar(200)) as order_key,
+        cast(null as date) as purchased_on,
+        cast(null as varchar(20)) as channel,
+        cast(null as varchar(20)) as source,
+        cast(null as decimal(18, 4)) as net_amount,
+        cast(null as boolean) as is_reduced,
         case when direction = 'outbound' then opened_at end as touched_at,
         cast(null as timestamp) as campaign_at,
         opened_at as case_at
@@ -49,8 +64,7 @@ moments as (
 
 surrounded as (
     select
-        customer_id,
-        order_key,
+        *,
         row_number() over (
             partition by customer_id, order_key is null
             order by happened_at, order_key
@@ -75,22 +89,40 @@ surrounded as (
 
 judged as (
     select
-        orders.customer_id,
-        orders.purchased_on,
-        orders.channel,
-        case when orders.source = 'pos' then 0 else orders.net_amount end as online_amount,
-        orders.net_amount,
-        case when orders.is_purchase then orders.net_amount else 0 end as purchase_amount,
-        case when orders.is_purchase then 1 else 0 end as is_purchase,
-        surrounded.purchase_number,
-        case when surrounded.purchase_number = 1 then 1 else 0 end as is_first,
-        case when surrounded.purchase_number > 1 then 1 else 0 end as is_repeat,
-        orders.used_coupon or orders.is_discounted as is_reduced,
-        cast(surrounded.next_touch_at as date) as next_touch_on,
-        cast(surrounded.campaign_before_at as date) as campaign_before_on,
-        cast(surrounded.case_before_at as date) as case_before_on
+        customer_id,
+        purchased_on,
+        channel,
+        case when source = 'pos' then 0 else net_amount end as online_amount,
+        net_amount,
+        net_amount as purchase_amount,
+        1 as is_purchase,
+        purchase_number,
+        case when purchase_number = 1 then 1 else 0 end as is_first,
+        case when purchase_number > 1 then 1 else 0 end as is_repeat,
+        is_reduced,
+        cast(next_touch_at as date) as next_touch_on,
+        cast(campaign_before_at as date) as campaign_before_on,
+        cast(case_before_at as date) as case_before_on
+    from surrounded
+    where order_key is not null
+    union all
+    select
+        customer_id,
+        purchased_on,
+        channel,
+        case when source = 'pos' then 0 else net_amount end as online_amount,
+        net_amount,
+        case when is_purchase then net_amount else 0 end as purchase_amount,
+        case when is_purchase then 1 else 0 end as is_purchase,
+        cast(null as bigint) as purchase_number,
+        0 as is_first,
+        0 as is_repeat,
+        used_coupon or is_discounted as is_reduced,
+        cast(null as date) as next_touch_on,
+        cast(null as date) as campaign_before_on,
+        cast(null as date) as case_before_on
     from orders
-    left join surrounded on orders.order_key = surrounded.order_key and orders.customer_id = surrounded.customer_id
+    where customer_id is null or not is_purchase
 ),
 
 -- Day by day, so that the long table is joined by equality.
@@ -196,25 +228,37 @@ split_cube as (
         tier
 ),
 
+touch_windows as (
+    select
+        purchase_days.purchased_on,
+        days.evaluated_on,
+        days.official_scheme,
+        days.touch_days
+    from purchase_days
+    inner join days
+        on
+            purchase_days.purchased_on <= {{ days_after('days.evaluated_on', '-days.touch_days') }}
+            and purchase_days.purchased_on
+            >= {{ days_after('days.evaluated_on', '-(days.touch_days + days.untouched_30d_days)') }}
+),
+
 last_purchases as (
     select
         judged.customer_id,
         days.evaluated_on,
         days.official_scheme,
-        judged.channel,
-        coalesce({{ days_between('judged.purchased_on', 'judged.next_touch_on') }} <= days.touch_days, false)
-            as is_touched,
-        row_number() over (
-            partition by judged.customer_id, days.evaluated_on
-            order by judged.purchased_on desc, judged.purchase_number desc
-        ) as place
+        max_by(judged.channel, judged.purchase_number) as channel,
+        max_by(
+            coalesce({{ days_between('judged.purchased_on', 'judged.next_touch_on') }} <= days.touch_days, false),
+            judged.purchase_number
+        ) as is_touched
     from judged
-    inner join days
-        on
-            judged.purchased_on <= {{ days_after('days.evaluated_on', '-days.touch_days') }}
-            and judged.purchased_on
-            >= {{ days_after('days.evaluated_on', '-(days.touch_days + days.untouched_30d_days)') }}
+    inner join touch_windows as days on judged.purchased_on = days.purchased_on
     where judged.purchase_number is not null
+    group by
+        judged.customer_id,
+        days.evaluated_on,
+        days.official_scheme
 ),
 
 touch_cube as (
@@ -227,7 +271,6 @@ touch_cube as (
     from last_purchases
     left join states
         on last_purchases.customer_id = states.customer_id and last_purchases.evaluated_on = states.evaluated_on
-    where last_purchases.place = 1
     group by
         last_purchases.evaluated_on,
         coalesce({{ tier_in(schemes, 'last_purchases.official_scheme', 'states') }}, 'unknown'),
