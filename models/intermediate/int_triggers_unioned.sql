@@ -196,7 +196,7 @@ expected_purchases as (
     where behaviours.expected_next_purchase_on is not null
 ),
 
--- The few pairs are put in order, so that a customer's best is a least number and not a sort of all it could be offered.
+-- The few pairs are put in order: a customer's best is a least number then, not a sort of all it could be offered.
 affinities as (
     select
         *,
