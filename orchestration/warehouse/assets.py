@@ -6,12 +6,13 @@ dbt's arguments (`runner.py`), owners and descriptions, which stand in the model
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
-from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
+from dagster_dbt.asset_utils import get_asset_check_key_for_test, get_updated_cli_invocation_params_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from orchestration.as_of import business_day
@@ -20,9 +21,13 @@ from orchestration.settings import Settings
 from orchestration.valuation.assets import MODELS_READ
 from orchestration.warehouse import runner
 from orchestration.warehouse.dbt_process import DbtFailedError
+from orchestration.warehouse.model_tests import ModelTest, read_tests, run_tests
+from orchestration.warehouse.seed_tables import load_seeds
 
 _ERROR = dg.AssetCheckSeverity.ERROR
+# Names that dagster-dbt gives to the same.
 _FAILED_ROWS = "dagster_dbt/failed_row_count"
+_DURATION = "Execution Duration"
 _ROW_COUNT = re.compile(r"^row_count (\S+) (\d+)$")
 
 
@@ -38,16 +43,31 @@ class WarehouseTranslator(DagsterDbtTranslator):
             return spec
         node = manifest["nodes"][unique_id]
         return spec.replace_attributes(
-            key=dg.AssetKey([node["schema"], node["alias"]]),
+            key=_asset_key(node),
             group_name=node["schema"],
             # dbt's own default appends the compiled SQL, which has a page of its own.
             description=node["description"] or None,
         )
 
 
+def _asset_key(node: Mapping[str, Any]) -> dg.AssetKey:
+    """The key of a model or seed."""
+    return dg.AssetKey([node["schema"], node["alias"]])
+
+
+def _check_key(test: ModelTest) -> dg.AssetCheckKey:
+    """The key that Dagster's dbt assets gave to a test."""
+    key = get_asset_check_key_for_test(_manifest, _translator, test.unique_id, None)
+    if key is None:
+        raise ValueError(f"{test.unique_id} belongs to no model, so no check would show it.")
+    return key
+
+
 _settings = Settings()
 _translator = WarehouseTranslator()
 _manifest = json.loads(runner.prepare_manifest(_settings).read_bytes())
+_seeds = {_asset_key(node): node for node in _manifest["nodes"].values() if node["resource_type"] == "seed"}
+_tests = {_check_key(test): test for test in read_tests(_manifest)}
 # Valuation stands between two builds. Cut here by name: left to itself, Dagster cuts wherever other stages lie
 # between, into seven.
 _BEFORE_VALUATION = " ".join(f"+{model}" for model in MODELS_READ)
@@ -60,34 +80,83 @@ _BEFORE_VALUATION = " ".join(f"+{model}" for model in MODELS_READ)
     select=_BEFORE_VALUATION,
 )
 def models_before_valuation(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Any]:
-    """Build what valuation reads, and all it is made from, each followed by its tests."""
+    """Build what valuation reads, and all it is made from, then run its tests."""
     yield from _build(context, warehouse)
 
 
 @dbt_assets(manifest=_manifest, dagster_dbt_translator=_translator, name="warehouse", exclude=_BEFORE_VALUATION)
 def models_after_valuation(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Any]:
-    """Build every other seed and model in dependency order, each followed by its tests."""
+    """Build every other seed and model in dependency order, then run their tests."""
     yield from _build(context, warehouse)
 
 
 def _build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Any]:
-    """Run `dbt build` on the selected nodes of one of the two parts."""
+    """Load the selected seeds of one of the two parts, run its models, then its tests.
+
+    Raises:
+        ModelTestsFailedError: tests failed.
+        DbtFailedError: a model could not be built, and no test of those that could says why.
+    """
     settings = warehouse.settings
     runner.write_rules(settings)
+    yield from _loaded_seeds(context, warehouse)
     selected = get_updated_cli_invocation_params_for_context(context, _manifest, _translator)
-    # A test over both parts belongs to the second: the first cannot run it, and must not take it from the second.
-    indirectly = (selected.indirect_selection or "eager") if context.is_subset else "cautious"
-    arguments = [
-        *runner.build_arguments(business_day(settings)),
-        *selected.selection_args,
-        "--indirect-selection",
-        indirectly,
-    ]
-    yield from _with_failed_tests(_as_dagster_events(runner.run_dbt(settings, arguments), context))
+    arguments = [*runner.build_arguments(business_day(settings), only_models=True), *selected.selection_args]
+    built: set[str] = set()
+    try:
+        yield from _as_dagster_events(runner.run_dbt(settings, arguments), context, built)
+    except DbtFailedError as error:
+        of_built = {key: test for key, test in _tests.items() if test.reads <= built}
+        failed = yield from _tested(context, warehouse, of_built)
+        if failed:
+            raise ModelTestsFailedError(failed) from error
+        raise
+    failed = yield from _tested(context, warehouse, _tests)
+    if failed:
+        raise ModelTestsFailedError(failed)
+
+
+def _loaded_seeds(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.Output[None]]:
+    """Load the seeds of this part that are selected."""
+    selected = [key for key in _seeds if key in context.selected_asset_keys]
+    started = time.perf_counter()
+    with warehouse.connect() as connection:
+        rows = load_seeds(connection, runner.project_dir(warehouse.settings), [_seeds[key] for key in selected])
+    seconds = time.perf_counter() - started
+    for key in selected:
+        unique_id = _seeds[key]["unique_id"]
+        metadata = {
+            "unique_id": unique_id,
+            "dagster/row_count": rows[unique_id],
+            _DURATION: round(seconds / len(selected), 4),
+        }
+        yield dg.Output(None, output_name=key.to_python_identifier(), metadata=metadata)
+
+
+def _tested(
+    context: dg.AssetExecutionContext, warehouse: Warehouse, among: Mapping[dg.AssetCheckKey, ModelTest]
+) -> Generator[dg.AssetCheckResult, None, list[dg.AssetCheckResult]]:
+    """Run the selected tests of this part, and return the errors they found."""
+    selected = {key: test for key, test in among.items() if key in context.selected_asset_check_keys}
+    with warehouse.connect() as connection:
+        findings = run_tests(connection, selected.values())
+    failed: list[dg.AssetCheckResult] = []
+    for (key, test), found in zip(selected.items(), findings, strict=True):
+        result = dg.AssetCheckResult(
+            passed=found.rows == 0,
+            asset_key=key.asset_key,
+            check_name=key.name,
+            severity=_ERROR if test.is_error else dg.AssetCheckSeverity.WARN,
+            metadata={"unique_id": test.unique_id, _FAILED_ROWS: found.rows, _DURATION: round(found.seconds, 4)},
+        )
+        if not result.passed and test.is_error:
+            failed.append(result)
+        yield result
+    return failed
 
 
 class ModelTestsFailedError(Exception):
-    """Models were built and their tests failed: a gate, where dbt itself only knows a failed command."""
+    """Tests of models failed: a gate, and no fault of the code."""
 
     def __init__(self, failed: list[dg.AssetCheckResult]) -> None:
         shown = "; ".join(
@@ -99,27 +168,10 @@ class ModelTestsFailedError(Exception):
         super().__init__(f"{len(failed)} test(s) of the models failed: {shown}{more}")
 
 
-def _with_failed_tests(events: Iterator[Any]) -> Iterator[Any]:
-    """Pass dbt's events on; when nothing but tests failed, end with which and how many rows.
-
-    Raises:
-        ModelTestsFailedError: tests failed, and every model could be built.
-        DbtFailedError: anything else that stopped dbt.
-    """
-    failed: list[dg.AssetCheckResult] = []
-    try:
-        for event in events:
-            if isinstance(event, dg.AssetCheckResult) and not event.passed and event.severity == _ERROR:
-                failed.append(event)
-            yield event
-    except DbtFailedError as error:
-        if not failed or not error.only_tests:
-            raise
-        raise ModelTestsFailedError(failed) from None
-
-
-def _as_dagster_events(events: Iterator[dict[str, Any]], context: dg.AssetExecutionContext) -> Iterator[Any]:
-    """Dagster events as dbt goes, each output with the row count its materialisation logged just before."""
+def _as_dagster_events(
+    events: Iterator[dict[str, Any]], context: dg.AssetExecutionContext, built: set[str]
+) -> Iterator[Any]:
+    """Outputs as dbt goes, each with the row count its materialisation logged just before; models go into `built`."""
     counts: dict[str, int] = {}
     for raw in events:
         found = _ROW_COUNT.match(raw["info"]["msg"])
@@ -133,6 +185,8 @@ def _as_dagster_events(events: Iterator[dict[str, Any]], context: dg.AssetExecut
         for dagster_event in event.to_default_asset_events(
             manifest=_manifest, dagster_dbt_translator=_translator, context=context
         ):
+            if isinstance(dagster_event, dg.Output):
+                built.add(unique_id)
             if isinstance(dagster_event, dg.Output) and unique_id in counts:
                 yield dagster_event.with_metadata({**dagster_event.metadata, "dagster/row_count": counts[unique_id]})
             else:

@@ -23,27 +23,26 @@ from orchestration.errors import is_machine_fault, machine_fault
 _SHOWN_LEVELS = ("info", "warn", "error")
 _OUT_OF_MEMORY = "Out of Memory Error"
 _FAILED = {"error", "runtime error"}
+_ONLY_TESTS = ("--select", "resource_type:test", "--no-introspect", "--no-populate-cache")
 _QUIET = ("--log-level", "none", "--log-level-file", "none", "--no-use-colors")
 
 
 class DbtFailedError(Exception):
-    """dbt did not succeed; `only_tests` says that every model was built and only tests of them failed."""
-
-    def __init__(self, message: str, *, only_tests: bool) -> None:
-        super().__init__(message)
-        self.only_tests = only_tests
+    """dbt did not succeed."""
 
 
 def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Run `dbt parse`; it writes `manifest.json` and `partial_parse.msgpack` into its target folder.
+    """Read the project; `manifest.json`, with compiled tests, and `partial_parse.msgpack` go into dbt's target folder.
+
+    Compiling tests reads no table, so no database is opened.
 
     Raises:
         DbtFailedError: dbt cannot read the project; the message is dbt's own.
     """
     with _exported(environment):
-        result = _dbt_main().dbtRunner().invoke(["parse", *_QUIET, *arguments])
+        result = _dbt_main().dbtRunner().invoke(["compile", *_ONLY_TESTS, *_QUIET, *arguments])
     if not result.success:
-        raise DbtFailedError(str(result.exception), only_tests=False)
+        raise _failure(_told(result))
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str], parsed: Path) -> Iterator[dict[str, Any]]:
@@ -102,8 +101,9 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], parsed: Path) 
                 DuckDBConnectionManager._ENV.close()
             DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
     if not results:
-        raise DbtFailedError("dbt ended without a result; its log has more.", only_tests=False)
-    _raise_on_failure(results[0])
+        raise DbtFailedError("dbt ended without a result; its log has more.")
+    if not results[0].success:
+        raise _failure(_told(results[0]))
 
 
 def _dbt_main() -> Any:
@@ -127,24 +127,21 @@ def _break_off(worker: threading.Thread) -> None:
         worker.join(timeout=0.2)
 
 
-def _raise_on_failure(result: Any) -> None:
-    """Turn what dbt returned into an error, if there is one."""
-    if result.success:
-        return
+def _told(result: Any) -> str:
+    """What dbt says of a failure: why it could not start, or the first nodes that failed."""
     if result.exception is not None:
-        raise _failure(str(result.exception), only_tests=False)
+        return str(result.exception)
     failed = [node for node in result.result.results if str(node.status) in (*_FAILED, "fail")]
     broken = [node for node in failed if str(node.status) in _FAILED]
-    messages = [f"{node.node.name}: {node.message}" for node in broken or failed]
-    raise _failure("\n".join(messages[:5]), only_tests=not broken and bool(failed))
+    return "\n".join(f"{node.node.name}: {node.message}" for node in (broken or failed)[:5])
 
 
-def _failure(message: str, *, only_tests: bool) -> Exception:
+def _failure(message: str) -> Exception:
     """The error of a message of dbt, which quotes DuckDB in words only."""
     told = duckdb.OutOfMemoryException(message) if _OUT_OF_MEMORY in message else duckdb.Error(message)
     if is_machine_fault(told):
         return machine_fault(told, "Building the models")
-    return DbtFailedError(message, only_tests=only_tests)
+    return DbtFailedError(message)
 
 
 @contextmanager

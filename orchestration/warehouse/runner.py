@@ -34,6 +34,7 @@ _MANIFEST_INPUTS = (
     "seeds/policy/*",
     "seeds/reference/*.csv",
     "seeds/reference/*.yml",
+    "orchestration/warehouse/dbt_process.py",
 )
 _PARSED = "partial_parse.msgpack"
 
@@ -71,18 +72,21 @@ def variables(as_of: date | None) -> dict[str, str]:
     return {"as_of": as_of.isoformat()} if as_of else {}
 
 
-def build_arguments(as_of: date | None, *, unit_tests: bool = False, select: Sequence[str] = ()) -> list[str]:
-    """Arguments of `dbt build`.
+def build_arguments(
+    as_of: date | None, *, only_models: bool = False, unit_tests: bool = False, select: Sequence[str] = ()
+) -> list[str]:
+    """Arguments of `dbt build`, or of `dbt run` for models alone.
 
     Args:
         as_of: business day to evaluate at its end; None leaves it to the newest delivery.
+        only_models: neither seeds nor tests.
         unit_tests: run dbt's unit tests too. They prove the SQL, not the data, so the nightly run leaves them out.
         select: dbt selectors; none selects everything.
     """
-    arguments = ["build", "--warn-error"]
+    arguments = ["run" if only_models else "build", "--warn-error"]
     if variables(as_of):
         arguments += ["--vars", json.dumps(variables(as_of))]
-    if not unit_tests:
+    if not unit_tests and not only_models:
         arguments += ["--exclude-resource-type", "unit_test"]
     if select:
         arguments += ["--select", *select]
@@ -117,7 +121,7 @@ def parsed_path(settings: Settings) -> Path:
 
 
 def prepare_manifest(settings: Settings) -> Path:
-    """Parse the dbt project where its manifest is absent or older than a model, macro, seed or setting.
+    """Parse the dbt project, and compile its tests, where the manifest is older than a model, macro, seed or setting.
 
     Returns:
         Path of a manifest that fits the files of the checkout. Takes milliseconds when nothing changed,
@@ -181,7 +185,7 @@ def write_rules(settings: Settings) -> int:
 
 
 def _parse(settings: Settings, target: Path) -> None:
-    """Run `dbt parse` into `target`."""
+    """Have dbt read the project into `target`."""
     arguments = [
         "--no-partial-parse",
         "--warn-error",

@@ -1,12 +1,18 @@
 """How the dbt project appears in Dagster."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from orchestration.warehouse.assets import ModelTestsFailedError, _with_failed_tests, assets
+from orchestration.database import connect
+from orchestration.resources import Warehouse
+from orchestration.settings import Settings
+from orchestration.warehouse import assets as warehouse_assets
+from orchestration.warehouse import runner
+from orchestration.warehouse.assets import ModelTestsFailedError, assets
 from orchestration.warehouse.dbt_process import DbtFailedError
 
 
@@ -57,34 +63,71 @@ def test_dbt_tests_are_asset_checks() -> None:
     assert {"every_cell_has_one_segment_per_version", "every_customer_has_one_tier_per_scheme"} <= names
 
 
-def dbt_that_fails(*checks: dg.AssetCheckResult, only_tests: bool) -> Iterator[Any]:
-    yield from checks
-    raise DbtFailedError("what dbt said", only_tests=only_tests)
-
-
-def check(passed: bool, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR) -> dg.AssetCheckResult:
+def check(rows: int) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
-        passed=passed,
+        passed=False,
         asset_key=["marts", "fct_cases"],
         check_name="every_case_has_a_customer",
-        severity=severity,
-        metadata={"dagster_dbt/failed_row_count": 33},
+        metadata={"dagster_dbt/failed_row_count": rows},
     )
 
 
 def test_failed_tests_are_a_gate_that_names_them_and_their_rows() -> None:
-    with pytest.raises(ModelTestsFailedError, match=r"marts/fct_cases: every_case_has_a_customer \(33 rows\)"):
-        list(_with_failed_tests(dbt_that_fails(check(True), check(False), only_tests=True)))
+    assert str(ModelTestsFailedError([check(33), *[check(1)] * 5])).startswith(
+        "6 test(s) of the models failed: marts/fct_cases: every_case_has_a_customer (33 rows); "
+    )
 
 
+MEMBERS = dg.AssetKey(["staging", "stg_pos__members"])
+
+
+@pytest.fixture
+def members_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warehouse in which dbt has built the members, one of them twice."""
+    monkeypatch.setenv("C360_WAREHOUSE", str(tmp_path))
+    monkeypatch.setattr(runner, "write_rules", lambda _: 0)
+    monkeypatch.setattr(runner, "run_dbt", lambda *_: iter(()))
+    with connect(Settings()) as con:
+        con.execute("create table staging.stg_pos__members as from (values ('m1'), ('m1'), (null)) as t(record_key)")
+
+
+def failures(*selected: dg.AssetKey) -> list[str]:
+    """Build models; the reasons of what failed, and the names of the checks that did not pass."""
+    ran = dg.materialize(
+        [*assets],
+        selection=dg.AssetSelection.assets(*selected),
+        resources={"warehouse": Warehouse()},
+        raise_on_error=False,
+    )
+    reasons = [str(e.step_failure_data.error) for e in ran.all_events if e.is_step_failure]
+    named = [name for name in ("ModelTestsFailedError", "DbtFailedError") if any(name in r for r in reasons)]
+    return named[:1] + sorted(c.check_name for c in ran.get_asset_check_evaluations() if not c.passed)
+
+
+@pytest.mark.usefixtures("members_twice")
+def test_rows_that_break_a_test_fail_the_step_and_their_check() -> None:
+    assert failures(MEMBERS) == [
+        "ModelTestsFailedError",
+        "not_null_stg_pos__members_record_key",
+        "unique_stg_pos__members_record_key",
+    ]
+
+
+@pytest.mark.usefixtures("members_twice")
 @pytest.mark.parametrize(
-    ("checks", "only_tests"),
+    ("built", "reason"),
     [
-        ([check(False)], False),
-        ([check(True)], False),
-        ([check(False, dg.AssetCheckSeverity.WARN)], True),
+        pytest.param("stg_pos__members", "ModelTestsFailedError", id="what a broken rule explains"),
+        pytest.param("stg_pos__sales", "DbtFailedError", id="what the tests of last night's tables do not"),
     ],
 )
-def test_a_model_that_cannot_be_built_is_no_gate(checks: list[dg.AssetCheckResult], only_tests: bool) -> None:
-    with pytest.raises(DbtFailedError):
-        list(_with_failed_tests(dbt_that_fails(*checks, only_tests=only_tests)))
+def test_a_model_that_cannot_be_built_fails_after_the_tests_of_those_before_it(
+    monkeypatch: pytest.MonkeyPatch, built: str, reason: str
+) -> None:
+    def break_off(_events: object, _context: object, done: set[str]) -> Iterator[Any]:
+        done.add(f"model.customer360.{built}")
+        yield from ()
+        raise DbtFailedError("what dbt said")
+
+    monkeypatch.setattr(warehouse_assets, "_as_dagster_events", break_off)
+    assert failures(MEMBERS)[0] == reason

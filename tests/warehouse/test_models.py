@@ -1,12 +1,18 @@
 """What the marts say about a world small enough to work out by hand. As-of is 2026-06-30."""
 
+import json
+from collections import Counter
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import duckdb
 import pytest
 
+from orchestration.settings import Settings
+from orchestration.warehouse import runner
 from orchestration.warehouse.kpi_files import OTHER_KPIS, WINDOWED_KPIS
+from orchestration.warehouse.seed_tables import load_seeds
 from tests.warehouse.conftest import Build
 from tests.warehouse.world import World
 
@@ -476,3 +482,18 @@ def test_a_build_on_empty_sources_gives_empty_marts(tmp_path_factory: pytest.Tem
     assert empty.query("select count(*) from marts.customer_360") == [(0,)]
     # Where nothing was counted, nothing is green.
     assert empty.query("select count(*) from marts.kpi_daily where status is not null") == [(0,)]
+
+
+def test_seeds_of_a_run_are_what_dbt_loads(built: World) -> None:
+    settings = Settings()
+    nodes = json.loads(runner.prepare_manifest(settings).read_bytes())["nodes"].values()
+    seeds = [node for node in nodes if node["resource_type"] == "seed"]
+    with duckdb.connect() as con:
+        con.execute(f"attach '{built.path}' as by_dbt (read_only)")
+        con.execute("create schema policy")
+        con.execute("create schema reference")
+        load_seeds(con, runner.project_dir(settings), seeds)
+        for table in (f"{seed['schema']}.{seed['alias']}" for seed in seeds):
+            for what in ("describe", "from"):
+                ours, dbts = (con.execute(f"{what} {name}").fetchall() for name in (table, f"by_dbt.{table}"))
+                assert Counter(ours) == Counter(dbts), table

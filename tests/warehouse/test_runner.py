@@ -28,6 +28,10 @@ def test_unit_tests_are_left_out_of_a_nightly_run_and_can_be_asked_for() -> None
     assert "unit_test" not in runner.build_arguments(None, unit_tests=True)
 
 
+def test_models_alone_are_run_rather_than_built() -> None:
+    assert runner.build_arguments(None, only_models=True) == ["run", "--warn-error"]
+
+
 def test_a_selection_is_passed_on() -> None:
     assert runner.build_arguments(None, select=("+customer_360",))[-2:] == ["--select", "+customer_360"]
 
