@@ -30,7 +30,8 @@ POLICIES = {
     "specific row wins. One row per finding, source, dataset, column and first day of validity.",
     "drift_settings": "What a delivery is compared with. One row per setting and first day of validity.",
     "household_rules": "What says that customers share a home. One row per rule and first day of validity.",
-    "publication": "How many published versions are kept, and how long. One row per setting and first day of validity.",
+    "publication": "How many published versions are kept, how long, and how long a file is carried on. "
+    "One row per setting and first day of validity.",
     "reading_limits": "How large and how broken a delivered file may be. One row per limit and first day of validity.",
     "scorecard_targets": "From which share of good values a field is green, yellow or red; the most specific row wins. "
     "One row per dimension, source, dataset, field and first day of validity.",

@@ -88,7 +88,7 @@ def _measure(settings: Settings, room: Path) -> dict[str, Any]:
         add(stage, took, results)
     built = room / FILE_NAME
     with _working_database(settings) as con, _timed() as took:
-        rows = build_file(con, built, tables_to_publish(con))
+        rows = build_file(con, built, tables_to_publish(con)).rows
     publication = took
     with _counting(settings, room) as con, _timed() as took:
         balance_published(con, built, rows, contracts, as_of)

@@ -79,6 +79,7 @@ def published_version(
             "bytes": manifest.bytes,
             "sha256": manifest.sha256,
             "rows": dg.MetadataValue.json(manifest.rows),
+            "rows_written": dg.MetadataValue.json(manifest.making.rows_written if manifest.making else {}),
             "quality_report": dg.MetadataValue.path(str(version.report)),
             "conservation": dg.MetadataValue.md(balances_table(hop_summaries(settings))),
             "seconds": round(time.perf_counter() - started, 2),

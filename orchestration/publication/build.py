@@ -1,7 +1,8 @@
 """The content of a published version: which tables and views go out, in which order of rows, with which comments.
 
-What belongs here: copying tables from the working database into a fresh file, and making its views over them.
-What does not: checking the file, and switching readers to it.
+What belongs here: copying tables from the working database into a new file, from nothing or from the file of an earlier
+version, and making its views over them. What does not: which rows differ (`row_changes.py`), checking the file, and
+switching readers to it.
 
 Tables are created by select, never by copying a database: the file is compact, and what is not named here cannot slip
 into it. The golden records, person records and all of `clean` hold unmasked personal data and are not named. A view of
@@ -9,7 +10,10 @@ schema marts stays a view: it is made in the file itself, where nothing but publ
 that shows a table of `intermediate` goes out as a table.
 """
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,9 +21,11 @@ from pathlib import Path
 import duckdb
 import yaml
 
-from data_quality.personal_data import is_identifier, redacted_sql
+from data_quality.personal_data import Pattern, is_identifier, load_patterns, redacted_sql
 from orchestration.database import identifier, literal
 from orchestration.errors import UserError
+from orchestration.publication import row_changes
+from orchestration.publication.manifest import Making, Manifest, sha256_of
 
 STORAGE_VERSION = "v1.0.0"  # what DuckDB clients from 1.1 on can read
 _CATALOG = "published"
@@ -151,40 +157,47 @@ def _picks_from_intermediate(connection: duckdb.DuckDBPyConnection, view_sql: st
     return any(name.startswith("intermediate.") for name in connection.get_table_names(query, qualified=True))
 
 
-def build_file(connection: duckdb.DuckDBPyConnection, path: Path, tables: Sequence[PublishedTable]) -> dict[str, int]:
+@dataclass(frozen=True)
+class Built:
+    """A file as built: rows by table as counted in the working database (a view has none of its own), and how."""
+
+    rows: dict[str, int]
+    making: Making
+
+
+def build_file(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    tables: Sequence[PublishedTable],
+    *,
+    earlier: tuple[Path, Manifest] | None = None,
+    most_carried: int = 0,
+) -> Built:
     """Write the tables of the working database into a new DuckDB file, and the views over them.
+
+    Where an earlier file was made by the same statements, the new one begins as a copy of it and only rows that differ
+    are written. Both ways the tables hold the same rows, columns, types and comments; the rows of a table that was
+    carried on lie in order but for the last `row_changes.MOST_OUT_OF_ORDER` of them, which stand at its end.
 
     Args:
         connection: The working database; reading is enough.
         path: The file to make; it must not exist.
         tables: What to copy.
-
-    Returns:
-        Rows by table, counted in the working database; a view has none of its own.
+        earlier: A version's file and manifest to carry on, if it is what it was and was made by the same statements.
+        most_carried: After so many versions on one file the next is written whole, so that nothing of a row that left
+            stays in the file for ever.
 
     Raises:
         UserError: a view reads something that is not published.
     """
-    rows: dict[str, int] = {}
-    attach = f"attach {literal(str(path))} as {_CATALOG} (read_write, storage_version '{STORAGE_VERSION}')"
-    connection.execute(attach)
-    try:
-        for schema in sorted({t.schema for t in tables}):
-            connection.execute(f"create schema {_CATALOG}.{identifier(schema)}")
-        for table in tables:
-            if table.view_sql is None:
-                rows[table.name] = _copy(connection, table)
-    finally:
-        connection.execute(f"detach {_CATALOG}")
-    views = {table: _comments(connection, table) for table in tables if table.view_sql is not None}
-    if views:
-        # In a database of their own, as a reader has it: a view of anything else cannot be made.
-        with duckdb.connect() as built:
-            built.execute(attach)
-            built.execute(f"use {_CATALOG}")
-            for view, comments in views.items():
-                _create_view(built, view, comments)
-    return rows
+    outlines = _outlines(connection, tables)
+    recipe = _recipe(outlines)
+    if earlier is not None:
+        file, manifest = earlier
+        making = manifest.making
+        if making and making.recipe == recipe and making.carried < most_carried and _copied(file, manifest, path):
+            return _carry_on(connection, path, outlines, making)
+    return _write_whole(connection, path, outlines, recipe)
 
 
 @cache
@@ -200,62 +213,163 @@ def described_tables() -> dict[str, str]:
     return {table.name: table.description for table in _ALWAYS}
 
 
-def _published(table: PublishedTable, name: str, data_type: str) -> str:
-    """SQL of a column as it goes out: names of files and headers are free text, and people write numbers into them."""
-    column = identifier(name)
-    if table.schema == "quality" and data_type == "VARCHAR" and not is_identifier(name):
-        return f"{redacted_sql(column)} as {column}"
-    return column
-
-
 @dataclass(frozen=True)
-class _Comments:
-    """What is said of a table and of each of its columns; one of which nothing is said is not named."""
+class _Outline:
+    """Everything of a published table or view but its rows.
 
-    table: str
-    columns: dict[str, str]
+    `columns` are name, type as published, and the SQL that selects it; `comments` are by column, where there is one.
+    """
+
+    table: PublishedTable
+    columns: tuple[tuple[str, str, str], ...]
+    comment: str
+    comments: tuple[tuple[str, str], ...]
+
+    @property
+    def source(self) -> str:
+        return f"{identifier(self.table.schema)}.{identifier(self.table.table)}"
+
+    @property
+    def target(self) -> str:
+        return f"{_CATALOG}.{self.source}"
+
+    @property
+    def wanted(self) -> row_changes.WantedRows:
+        """The rows of the table, and where they go."""
+        select = f"select {', '.join(sql for _, _, sql in self.columns)} from {self.source}"
+        columns = [(name, data_type) for name, data_type, _ in self.columns]
+        return row_changes.WantedRows(select, self.target, columns, order_of_rows(columns))
 
 
-def _comments(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> _Comments:
-    """What the working database says of a table or view, else what is written beside the code."""
-    named = {"schema": table.schema, "table": table.table}
-    described = connection.execute(
-        "select comment from duckdb_tables() where database_name = current_database() and schema_name = $schema "
-        "and table_name = $table union all select comment from duckdb_views() "
-        "where database_name = current_database() and schema_name = $schema and view_name = $table",
-        named,
-    ).fetchone()
-    written = column_comments().get(table.name, {})
-    columns = connection.execute(
-        "select column_name, comment from duckdb_columns() "
-        "where database_name = current_database() and schema_name = $schema and table_name = $table",
-        named,
-    ).fetchall()
-    said = {name: comment or written.get(name) for name, comment in columns}
-    return _Comments(
-        table=described[0] if described and described[0] else table.description,
-        columns={name: comment for name, comment in said.items() if comment},
+def _outlines(connection: duckdb.DuckDBPyConnection, tables: Sequence[PublishedTable]) -> list[_Outline]:
+    """What the working database says of the tables, else what is written beside the code; the catalog is read once."""
+    said: dict[str, str] = dict(
+        connection.execute(
+            "select concat(schema_name, '.', table_name), comment from duckdb_tables() "
+            "where database_name = current_database() and comment is not null union all "
+            "select concat(schema_name, '.', view_name), comment from duckdb_views() "
+            "where database_name = current_database() and comment is not null"
+        ).fetchall()
+    )
+    columns: dict[str, list[tuple[str, str, str | None]]] = {}
+    for name, column, data_type, comment in connection.execute(
+        "select concat(schema_name, '.', table_name), column_name, data_type, comment from duckdb_columns() "
+        "where database_name = current_database() order by column_index"
+    ).fetchall():
+        columns.setdefault(name, []).append((column, data_type, comment))
+    patterns = load_patterns()
+    outlines: list[_Outline] = []
+    for table in tables:
+        kept = [c for c in columns[table.name] if c[0] not in table.without]
+        written = column_comments().get(table.name, {})
+        comments = ((name, comment or written.get(name)) for name, _, comment in kept)
+        outlines.append(
+            _Outline(
+                table,
+                columns=tuple((name, kind, _published(table, name, kind, patterns)) for name, kind, _ in kept),
+                comment=said.get(table.name) or table.description,
+                comments=tuple((name, comment) for name, comment in comments if comment),
+            )
+        )
+    return outlines
+
+
+def _recipe(outlines: Sequence[_Outline]) -> str:
+    """Checksum of all that makes a file but the rows: what two files of one recipe hold differs by rows alone."""
+    digest = hashlib.sha256(f"{duckdb.__version__} {STORAGE_VERSION}".encode())
+    for code in (Path(__file__), Path(row_changes.__file__)):
+        digest.update(code.read_bytes())
+    for outline in outlines:
+        digest.update(repr((outline, outline.wanted)).encode())
+    return digest.hexdigest()
+
+
+def _copied(file: Path, manifest: Manifest, path: Path) -> bool:
+    """Begin with a copy of a version's file; False, and no file, where it is not the one that was checked."""
+    try:
+        shutil.copyfile(file, path)
+        if sha256_of(path) == manifest.sha256:
+            return True
+    except OSError:
+        pass  # The disk may be full, or the old file damaged; writing anew says which.
+    path.unlink(missing_ok=True)
+    return False
+
+
+def _write_whole(connection: duckdb.DuckDBPyConnection, path: Path, outlines: Sequence[_Outline], recipe: str) -> Built:
+    stored = [outline for outline in outlines if outline.table.view_sql is None]
+    with _attached(connection, path):
+        for schema in sorted({outline.table.schema for outline in outlines}):
+            connection.execute(f"create schema {_CATALOG}.{identifier(schema)}")
+        for outline in stored:
+            _create_table(connection, outline)
+        rows = {outline.table.name: _count(connection, outline.source) for outline in stored}
+    views = [outline for outline in outlines if outline.table.view_sql is not None]
+    if views:
+        # In a database of their own, as a reader has it: a view of anything else cannot be made.
+        with duckdb.connect() as built:
+            built.execute(_attach(path))
+            built.execute(f"use {_CATALOG}")
+            for view in views:
+                _create_view(built, view)
+    return Built(rows, Making(recipe=recipe, rows_written=rows))
+
+
+def _carry_on(connection: duckdb.DuckDBPyConnection, path: Path, outlines: Sequence[_Outline], making: Making) -> Built:
+    """Bring the copy of an earlier file of the same recipe up to date; its views are what they would be."""
+    rows: dict[str, int] = {}
+    written: dict[str, int] = {}
+    out_of_order: dict[str, int] = {}
+    rewritten: list[_Outline] = []
+    with _attached(connection, path):
+        for outline in outlines:
+            name = outline.table.name
+            if outline.table.view_sql is not None:
+                continue
+            rows[name] = _count(connection, outline.source)
+            found = row_changes.bring_up_to_date(connection, outline.wanted, making.out_of_order.get(name, 0))
+            if found.rewrites:
+                rewritten.append(outline)
+                written[name] = found.rows
+            else:
+                written[name] = found.added + found.removed + found.replaced
+                out_of_order[name] = found.out_of_order
+        # All are dropped before the first is written, so that they take the place in the file that gets free.
+        for outline in rewritten:
+            connection.execute(f"drop table {outline.target}")
+        connection.execute(f"checkpoint {_CATALOG}")
+        for outline in rewritten:
+            _create_table(connection, outline)
+    return Built(
+        rows,
+        Making(
+            recipe=making.recipe,
+            rows_written={name: count for name, count in written.items() if count},
+            carried=making.carried + 1,
+            out_of_order={name: count for name, count in out_of_order.items() if count},
+        ),
     )
 
 
-def _comment_columns(connection: duckdb.DuckDBPyConnection, target: str, comments: Mapping[str, str]) -> None:
-    for name, said in comments.items():
-        connection.execute(f"comment on column {target}.{identifier(name)} is {literal(said)}")
-
-
-def _create_view(built: duckdb.DuckDBPyConnection, view: PublishedTable, comments: _Comments) -> None:
-    """Make a view in the file; clients find its tables by schema and name, so the file may bear any name."""
-    target = f"{identifier(view.schema)}.{identifier(view.table)}"
+@contextmanager
+def _attached(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
+    connection.execute(_attach(path))
     try:
-        built.execute(str(view.view_sql))
-    except (duckdb.BinderException, duckdb.CatalogException) as error:
-        raise UserError(
-            f"The view {view.name} cannot be published: {str(error).splitlines()[0]}. A published view may read "
-            "tables of schema marts only; let it, or make the model a table."
-        ) from error
-    if comments.table:
-        built.execute(f"comment on view {target} is {literal(comments.table)}")
-    _comment_columns(built, target, comments.columns)
+        yield
+    finally:
+        connection.execute(f"detach {_CATALOG}")
+
+
+def _attach(path: Path) -> str:
+    return f"attach {literal(str(path))} as {_CATALOG} (read_write, storage_version '{STORAGE_VERSION}')"
+
+
+def _published(table: PublishedTable, name: str, data_type: str, patterns: Sequence[Pattern]) -> str:
+    """SQL of a column as it goes out: names of files and headers are free text, and people write numbers into them."""
+    column = identifier(name)
+    if table.schema == "quality" and data_type == "VARCHAR" and not is_identifier(name):
+        return f"{redacted_sql(column, patterns)} as {column}"
+    return column
 
 
 def order_of_rows(columns: Sequence[Sequence[str]]) -> str:
@@ -266,22 +380,37 @@ def order_of_rows(columns: Sequence[Sequence[str]]) -> str:
     return f"order by {', '.join(f'{identifier(name)} nulls last' for name in order)}" if order else ""
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> int:
-    """Copy one table with its comments; returns its rows."""
-    source = f"{identifier(table.schema)}.{identifier(table.table)}"
-    target = f"{_CATALOG}.{source}"
-    columns = connection.execute(
-        "select column_name, data_type from duckdb_columns() "
-        "where database_name = current_database() and schema_name = ? and table_name = ? order by column_index",
-        [table.schema, table.table],
-    ).fetchall()
-    kept = [(name, data_type) for name, data_type in columns if name not in table.without]
-    names = [name for name, _ in kept]
-    selected = ", ".join(_published(table, name, data_type) for name, data_type in kept)
-    connection.execute(f"create table {target} as select {selected} from {source} {order_of_rows(kept)}")
-    comments = _comments(connection, table)
-    if comments.table:
-        connection.execute(f"comment on table {target} is {literal(comments.table)}")
-    _comment_columns(connection, target, {name: said for name, said in comments.columns.items() if name in names})
+def _create_table(connection: duckdb.DuckDBPyConnection, outline: _Outline) -> None:
+    """Write one table with its comments; in one transaction, since each comment alone would be a commit."""
+    connection.execute("begin")
+    try:
+        connection.execute(f"create table {outline.target} as {outline.wanted.select} {outline.wanted.order}")
+        _comment(connection, "table", outline.target, outline)
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+
+
+def _create_view(built: duckdb.DuckDBPyConnection, outline: _Outline) -> None:
+    """Make a view in the file; clients find its tables by schema and name, so the file may bear any name."""
+    try:
+        built.execute(str(outline.table.view_sql))
+    except (duckdb.BinderException, duckdb.CatalogException) as error:
+        raise UserError(
+            f"The view {outline.table.name} cannot be published: {str(error).splitlines()[0]}. A published view may "
+            "read tables of schema marts only; let it, or make the model a table."
+        ) from error
+    _comment(built, "view", outline.source, outline)
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, kind: str, target: str, outline: _Outline) -> None:
+    if outline.comment:
+        connection.execute(f"comment on {kind} {target} is {literal(outline.comment)}")
+    for name, said in outline.comments:
+        connection.execute(f"comment on column {target}.{identifier(name)} is {literal(said)}")
+
+
+def _count(connection: duckdb.DuckDBPyConnection, source: str) -> int:
     counted = connection.execute(f"select count(*) from {source}").fetchone()
     return int(counted[0]) if counted else 0

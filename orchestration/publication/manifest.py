@@ -15,11 +15,27 @@ FILE_NAME = "c360.duckdb"  # constant: DuckDB names the catalog after the file
 MANIFEST_NAME = "manifest.json"
 
 
+class Making(BaseModel):
+    """How a file was made: what the next one needs to know to carry it on instead of writing all of it anew.
+
+    `recipe` is the checksum of everything that decides the file but the rows. `rows_written` counts by table what was
+    not carried on: rows added and removed, or all of a table that was written anew. `carried` counts versions since the
+    file was written whole, `out_of_order` rows moved to the end by table since the table was.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    recipe: str
+    rows_written: dict[str, int] = {}
+    carried: int = 0
+    out_of_order: dict[str, int] = {}
+
+
 class Manifest(BaseModel):
     """One published version; `rows` counts rows by table (`marts.customer_360`), `created_at` is UTC.
 
     `checks_passed` and `checks_warned` count what the gates and the audit of the file found; a blocking check that
-    fails publishes nothing. None in versions that were published before they were counted.
+    fails publishes nothing. None in versions that were published before they were counted, and so with `making`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -36,6 +52,7 @@ class Manifest(BaseModel):
     storage_version: str
     checks_passed: int | None = None
     checks_warned: int | None = None
+    making: Making | None = None
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

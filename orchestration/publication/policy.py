@@ -1,4 +1,4 @@
-"""How long published versions are kept, read from `seeds/policy/publication.csv`."""
+"""How published versions are kept and carried on, read from `seeds/policy/publication.csv`."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -7,15 +7,19 @@ from pathlib import Path
 from orchestration.errors import UserError
 from orchestration.policy_rows import newest_in_force, read_day, read_policy_rows
 
-_SETTINGS = ("versions_kept", "grace_minutes")
+_SETTINGS = ("versions_kept", "grace_minutes", "whole_file_after")
 
 
 @dataclass(frozen=True)
 class PublicationPolicy:
-    """How many versions stay, and how young one must be to stay whatever the number."""
+    """How many versions stay, how young one must be to stay whatever the number, and how long a file is carried on.
+
+    After `whole_file_after` versions that began as a copy of the one before, the next is written whole; at 0 each is.
+    """
 
     versions_kept: int
     grace: timedelta
+    whole_file_after: int
 
 
 def load_policy(path: Path, on: date) -> PublicationPolicy:
@@ -42,7 +46,10 @@ def load_policy(path: Path, on: date) -> PublicationPolicy:
     missing = [s for s in _SETTINGS if s not in in_force]
     if missing:
         raise UserError(f"{path.name}: no row in force on {on} for {', '.join(missing)}. Add one.")
-    kept, minutes = in_force["versions_kept"], in_force["grace_minutes"]
-    if kept < 1 or minutes < 0:
-        raise UserError(f"{path.name}: versions_kept is {kept} (at least 1), grace_minutes is {minutes} (at least 0).")
-    return PublicationPolicy(versions_kept=kept, grace=timedelta(minutes=minutes))
+    kept, minutes, whole = (in_force[setting] for setting in _SETTINGS)
+    if kept < 1 or minutes < 0 or whole < 0:
+        raise UserError(
+            f"{path.name}: versions_kept is {kept} (at least 1), grace_minutes is {minutes} and whole_file_after is "
+            f"{whole} (at least 0)."
+        )
+    return PublicationPolicy(versions_kept=kept, grace=timedelta(minutes=minutes), whole_file_after=whole)

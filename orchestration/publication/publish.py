@@ -75,6 +75,8 @@ def publish(
         now = datetime.now(UTC)
         version_id = new_version_id(settings, now, secrets.token_hex(3))
         folder = settings.serving_dir / VERSIONS / f".{version_id}{BUILDING_SUFFIX}"
+        policy = load_policy(settings.policy_dir / "publication.csv", as_of)
+        previous = current_version(settings)
         doing = "making its folder"
         try:
             folder.mkdir()
@@ -85,7 +87,13 @@ def publish(
                 passed, warned = tally(connection, gates)
                 tables = tables_to_publish(connection)
                 try:
-                    rows = build_file(connection, folder / FILE_NAME, tables)
+                    built = build_file(
+                        connection,
+                        folder / FILE_NAME,
+                        tables,
+                        earlier=(previous.file, previous.manifest) if previous else None,
+                        most_carried=policy.whole_file_after,
+                    )
                 except _MACHINE_FAULTS as error:
                     # Told here, before the connection takes it for a fault of the working database.
                     raise _not_published(settings, version_id, doing, error) from error
@@ -96,14 +104,15 @@ def publish(
                 created_at=now,
                 run_id=run_id,
                 fingerprint=fingerprint,
-                rows=rows,
+                rows=built.rows,
                 bytes=(folder / FILE_NAME).stat().st_size,
                 sha256=_seal(folder / FILE_NAME),
                 duckdb_version=duckdb.__version__,
                 storage_version=STORAGE_VERSION,
+                making=built.making,
             )
             doing = "checking the file as built"
-            results = _audit(settings, suites[AUDIT], folder / FILE_NAME, rows, run_id, as_of, on_audit)
+            results = _audit(settings, suites[AUDIT], folder / FILE_NAME, built.rows, run_id, as_of, on_audit)
             _refuse_unless_audited(settings, results)
             if sha256_of(folder / FILE_NAME) != manifest.sha256:
                 raise UserError(
@@ -134,11 +143,10 @@ def publish(
             shutil.rmtree(folder, ignore_errors=True)
             raise
         version = Version(id=version_id, path=final, manifest=manifest)
-        previous = current_version(settings)
         switch_to(settings, version)
         seen = previous.id if previous else None
         log_switch(settings, "publish", version.id, seen, by=f"run {run_id}", why="all gates passed")
-        remove_old(settings, load_policy(settings.policy_dir / "publication.csv", as_of), now)
+        remove_old(settings, policy, now)
     return version
 
 

@@ -16,7 +16,7 @@ def built(settings, tmp_path):
         folder = tmp_path / f"built{number}"
         folder.mkdir()
         with database.connect(settings, read_only=True) as con:
-            rows = build_file(con, folder / "c360.duckdb", tables_to_publish(con))
+            rows = build_file(con, folder / "c360.duckdb", tables_to_publish(con)).rows
         manifest = manifest_of(f"v{number}", rows=rows)
         return Version(manifest.version, folder, manifest)
 

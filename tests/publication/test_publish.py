@@ -243,13 +243,13 @@ def test_a_full_disk_is_told_and_the_published_file_stays(settings, publish_now,
 def test_what_is_lost_while_the_file_is_built_stops_publication(settings, publish_now, monkeypatch: pytest.MonkeyPatch):
     build = publish.build_file
 
-    def losing_a_sale(connection, path, tables):
-        rows = build(connection, path, tables)
+    def losing_a_sale(connection, path, tables, **how):
+        built = build(connection, path, tables, **how)
         connection.execute(f"attach '{path}' as spoilt (read_write)")
         connection.execute("delete from spoilt.marts.fct_sales where source = 'pos'")
         connection.execute("insert into spoilt.marts.fct_sales select * from spoilt.marts.fct_sales")
         connection.execute("detach spoilt")
-        return rows
+        return built
 
     monkeypatch.setattr(publish, "build_file", losing_a_sale)
     with pytest.raises(

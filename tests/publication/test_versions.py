@@ -17,7 +17,7 @@ from orchestration.settings import Settings
 from tests.published_versions import seal
 
 NOW = datetime(2026, 6, 30, 2, 0, tzinfo=UTC)
-NIGHTLY = PublicationPolicy(versions_kept=2, grace=timedelta(minutes=60))
+NIGHTLY = PublicationPolicy(versions_kept=2, grace=timedelta(minutes=60), whole_file_after=30)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_the_newest_rule_in_force_counts(tmp_path):
     path = tmp_path / "publication.csv"
     path.write_text(
         "setting,value,valid_from,why\nversions_kept,7,2000-01-01,a\nversions_kept,3,2026-06-01,b\n"
-        "versions_kept,1,2027-01-01,c\ngrace_minutes,60,2000-01-01,d\n"
+        "versions_kept,1,2027-01-01,c\ngrace_minutes,60,2000-01-01,d\nwhole_file_after,30,2000-01-01,e\n"
     )
     assert load_policy(path, date(2026, 6, 30)).versions_kept == 3
 
@@ -106,7 +106,10 @@ def test_the_newest_rule_in_force_counts(tmp_path):
     ("row", "said"),
     [
         ("versions_kept,many,2000-01-01,w", "row 2: value 'many'"),
-        ("versions_kept,0,2000-01-01,w\ngrace_minutes,1,2000-01-01,w", "versions_kept is 0"),
+        (
+            "versions_kept,0,2000-01-01,w\ngrace_minutes,1,2000-01-01,w\nwhole_file_after,1,2000-01-01,w",
+            "versions_kept is 0",
+        ),
         ("version_kept,3,2000-01-01,w", "unknown setting 'version_kept'"),
         ("versions_kept,3,2099-01-01,w\ngrace_minutes,1,2000-01-01,w", "no row in force"),
     ],

@@ -1,0 +1,193 @@
+"""What came into a table and what left it since the version before, row by row, and a copy brought up to date.
+
+What belongs here: comparing the rows that are to go out with those of an earlier file, by their content alone, and
+putting the difference into it. What does not: which tables there are, and whether to carry a file on (`build.py`).
+
+A row is known by a 64-bit hash of all its values. Nobody says which rows a run touched: they are compared, so a table
+that was rebuilt, a late row and a restored backup are all seen. Rows that are there several times count as often.
+
+    few rows differ                   they are taken out and put in at the end, in order among themselves
+    many rows, but in a few numbers   what changes in everybody's figures from day to day (a forecast, days since …) is
+                                      written over where it stands; DuckDB rewrites these columns alone
+    else                              the table is to be written anew
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from orchestration.database import identifier
+
+# More rows than this share of a table are not moved to its end in one night.
+_FEW = 0.05
+# A reader of one customer goes through all rows at the end of a table, so the table is written anew when there are
+# more: as many as this share of it, or two blocks of DuckDB, which are read in a millisecond.
+MOST_OUT_OF_ORDER = 0.05
+_TWO_BLOCKS = 2 * 122_880
+# Smaller tables are always written anew: it takes no longer, and all their rows stay in order.
+_SMALL = 20_000
+# A column is written over where it differs in this share of the first rows.
+_OFTEN = 0.02
+_FIRST_ROWS = 2_000
+# Types of which DuckDB hashes alike only what is the same, as it does of decimals; floats have two zeros.
+_PLAIN = ("VARCHAR", "BOOLEAN", "INTEGER", "BIGINT", "DATE", "TIMESTAMP")
+_FLOATING = ("DOUBLE", "FLOAT")
+
+Column = tuple[str, str]  # name, type
+
+
+@dataclass(frozen=True)
+class WantedRows:
+    """The rows a table shall have (`select`) and the table in a file that nobody else reads, with the same columns.
+
+    `order` is the `order by` of the rows, or nothing.
+    """
+
+    select: str
+    target: str
+    columns: Sequence[Column]
+    order: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Rows a table shall have, and how many of them were missing, not wanted any more, or written over in place.
+
+    `out_of_order` counts rows moved to the end since the table was last written in order, these included. Where
+    `rewrites` is true nothing was done: the table is to be written anew.
+    """
+
+    rows: int
+    added: int = 0
+    removed: int = 0
+    replaced: int = 0
+    out_of_order: int = 0
+    rewrites: bool = False
+
+
+def bring_up_to_date(connection: duckdb.DuckDBPyConnection, wanted: WantedRows, out_of_order: int) -> Difference:
+    """Give a table the rows it shall have, unless so many differ that it is to be written anew.
+
+    Args:
+        connection: Where both can be read, and the table written.
+        wanted: The rows and the table.
+        out_of_order: Rows moved to the end since the table was last written in order.
+    """
+    found = _bring_up_to_date(connection, wanted, [], out_of_order)
+    if found.rewrites and found.rows >= _SMALL:
+        often = _often_different(connection, wanted)
+        if often:
+            found = _bring_up_to_date(connection, wanted, often, out_of_order)
+    for table in ("held_rows", "wanted_rows", "differing_rows"):
+        connection.execute(f"drop table temp.{table}")
+    return found
+
+
+def _bring_up_to_date(
+    connection: duckdb.DuckDBPyConnection, wanted: WantedRows, in_place: Sequence[Column], out_of_order: int
+) -> Difference:
+    """Move rows that differ elsewhere than in the columns `in_place` to the end; write those over in all others."""
+    compared = _row_hash([column for column in wanted.columns if column not in in_place], in_place)
+    hashes = f"{compared} as h, {_row_hash(in_place) if in_place else 0} as over"
+    connection.execute(
+        f"create or replace temp table held_rows as select rowid as row_id, {hashes} from {wanted.target}"
+    )
+    connection.execute(f"create or replace temp table wanted_rows as select {hashes} from ({wanted.select})")
+    connection.execute(
+        "create or replace temp table differing_rows as select h from (select h, 1 as occurrences from wanted_rows "
+        "union all select h, -1 from held_rows) group by h having sum(occurrences) <> 0"
+    )
+    rows, added, removed, distinct = _counts(
+        connection,
+        "select (select count(*) from wanted_rows), "
+        "(select count(*) from wanted_rows semi join differing_rows using (h)), "
+        "(select count(*) from held_rows semi join differing_rows using (h)), "
+        f"{'(select count(*) = count(distinct h) from held_rows)' if in_place else 'true'}",
+    )
+    moved = max(added, removed)
+    out_of_order += moved
+    too_many = moved > _FEW * rows or out_of_order > max(MOST_OUT_OF_ORDER * rows, _TWO_BLOCKS)
+    if not distinct or (moved and (rows < _SMALL or too_many)):
+        return Difference(rows, added, removed, rewrites=True)
+    replaced = 0
+    connection.execute("begin")
+    try:
+        if in_place:
+            names = [identifier(name) for name, _ in in_place]
+            (replaced,) = _counts(
+                connection,
+                f"update {wanted.target} set {', '.join(f'{name} = fresh.{name}' for name in names)} from ("
+                f"select held_rows.row_id, {', '.join(f'wanted.{name}' for name in names)} "
+                f"from held_rows join (select *, {hashes} from ({wanted.select})) as wanted "
+                "on held_rows.h = wanted.h and held_rows.over <> wanted.over) as fresh "
+                f"where {wanted.target}.rowid = fresh.row_id",
+            )
+        if moved:
+            names = [identifier(name) for name, _ in wanted.columns]
+            connection.execute(
+                f"delete from {wanted.target} "
+                "where rowid in (select row_id from held_rows semi join differing_rows using (h))"
+            )
+            connection.execute(
+                f"insert into {wanted.target} select {', '.join(names)} "
+                f"from (select *, {compared} as h from ({wanted.select})) semi join differing_rows using (h) "
+                f"{wanted.order}"
+            )
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    return Difference(rows, added, removed, replaced, out_of_order)
+
+
+def _often_different(connection: duckdb.DuckDBPyConnection, wanted: WantedRows) -> list[Column]:
+    """Columns that differ in many of the first rows, from the rows that begin with the same value.
+
+    None where one of them is a text or holds several values (writing such a column over costs as much as the table), or
+    all of them are.
+    This decides how much work there is, never what the table holds in the end.
+    """
+    first = identifier(wanted.columns[0][0])
+    values = ", ".join(
+        f"hash({position}, {first}, {_row_hash([column])})" for position, column in enumerate(wanted.columns)
+    )
+    found = connection.execute(
+        f"with held as (select * from {wanted.target} limit {_FIRST_ROWS}), "
+        f"wanted as (select * from ({wanted.select}) where {first} in (select {first} from held)), "
+        f"held_values as (select unnest([{values}]) as h, unnest(range({len(wanted.columns)})) as position from held), "
+        f"wanted_values as (select unnest([{values}]) as h from wanted) "
+        "select position from held_values anti join wanted_values using (h) group by position "
+        f"having count(*) > {_OFTEN} * (select count(*) from held) order by position"
+    ).fetchall()
+    often = [wanted.columns[position] for (position,) in found]
+    written_over = len(often) < len(wanted.columns) and all(
+        data_type != "VARCHAR" and _is_plain(data_type) for _, data_type in often
+    )
+    return often if written_over else []
+
+
+def _row_hash(columns: Sequence[Column], in_place: Sequence[Column] = ()) -> str:
+    """SQL of a number that differs as soon as one value of a row does, and as a zero `in_place` gets another sign.
+
+    DuckDB hashes alike what it takes for equal (0 and -0, which it does not write over each other either) and, of
+    lists, none, an empty one and one that holds NULL.
+    """
+    values = [
+        identifier(name) if _is_plain(data_type) else f"to_json({identifier(name)})::varchar"
+        for name, data_type in columns
+    ]
+    zeros = [
+        f"{identifier(name)} = 0 and signbit({identifier(name)})"
+        for name, data_type in (*columns, *in_place)
+        if data_type in _FLOATING
+    ]
+    return f"hash({', '.join([*values, *zeros])})"
+
+
+def _is_plain(data_type: str) -> bool:
+    return data_type in (*_PLAIN, *_FLOATING) or data_type.startswith("DECIMAL")
+
+
+def _counts(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, ...]:
+    return connection.execute(sql).fetchone() or ()
