@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,13 @@ from seeds.generate import generate
 ROOT = Path(__file__).parents[2]
 END, DAYS, BASE_DAYS = date(2026, 6, 3), 8, 3
 _TREE = ("orchestration", "data_quality", "dbt_project", "models", "seeds")
+# Where a stage makes everything anew because a table is small or most of it is due, the walk shall see the other way.
+_THRESHOLDS = {
+    ("orchestration/publication/row_changes.py", "_SMALL"): "10",
+    ("orchestration/publication/row_changes.py", "_FEW"): "0.5",
+    ("orchestration/cleaning/due.py", "_MOST"): "0.9",
+    ("orchestration/identity/recipes.py", "_MOST_AS_DELTA"): "0.9",
+}
 # What a cell is given now and then instead of a value of another row.
 _ODD = ("", "？？", "2026-02-30", "1900-01-01", "-1", "９９", "未知", "0")
 
@@ -54,6 +62,11 @@ class ChangingWorld:
         for name in _TREE:
             ignored = shutil.ignore_patterns("__pycache__", "target", "logs")
             shutil.copytree(ROOT / name, self.checkout / name, ignore=ignored)
+        for (file, threshold), value in _THRESHOLDS.items():
+            code = (self.checkout / file).read_text(encoding="utf-8")
+            code, found = re.subn(rf"(?m)^{threshold} = \S+$", f"{threshold} = {value}", code)
+            assert found == 1, f"{file} has no {threshold} any more: name what took its place in _THRESHOLDS"
+            (self.checkout / file).write_text(code, encoding="utf-8")
         generate(
             self._undelivered,
             people=150,
