@@ -42,3 +42,22 @@ def test_a_run_that_was_deleted_is_empty_and_does_not_break_the_next(instance: d
         instance.delete_run(run)
         assert instance.all_logs(run) == []
         assert dg.materialize([numbers], instance=instance).success
+
+
+def test_a_file_is_asked_once_which_tables_and_columns_it_has(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    has_table, has_column = SqliteEventLogStorage.has_table, SqliteEventLogStorage._has_asset_key_col_on_connection
+    monkeypatch.setattr(SqliteEventLogStorage, "has_table", lambda s, t: asked.append(t) or has_table(s, t))
+    monkeypatch.setattr(
+        SqliteEventLogStorage,
+        "_has_asset_key_col_on_connection",
+        lambda s, con, c: asked.append(c) or has_column(s, con, c),
+    )
+    with instance:
+        for _ in range(3):
+            dg.materialize([numbers], instance=instance)
+        assert not instance.event_log_storage.has_table("no_such_table")
+    assert len(asked) == len(set(asked))
+    assert "last_materialization_timestamp" in asked
