@@ -8,32 +8,35 @@ customers as (
     from {{ ref('customer_360') }}
 ),
 
-entries as (
+as_of as (
+    select as_of_date from {{ ref('int_as_of') }}
+),
+
+-- What a tag is called is settled once, not for each customer who has it.
+versions as (
     select
-        customers.customer_id,
-        customers.as_of,
         dictionary.tag,
         dictionary.tag_group,
         dictionary.label_zh,
         row_number() over (
-            partition by customers.customer_id, customers.tag
+            partition by dictionary.tag
             order by
-                case when dictionary.valid_from <= customers.as_of then dictionary.valid_from end desc nulls last,
+                case when dictionary.valid_from <= as_of.as_of_date then dictionary.valid_from end desc nulls last,
                 dictionary.valid_from asc
         ) as age
-    from customers
-    inner join {{ ref('tag_dictionary') }} as dictionary on customers.tag = dictionary.tag
+    from {{ ref('tag_dictionary') }} as dictionary
+    cross join as_of
 ),
 
 final as (
     select
-        customer_id,
-        tag,
-        tag_group,
-        label_zh,
-        as_of
-    from entries
-    where age = 1
+        customers.customer_id,
+        versions.tag,
+        versions.tag_group,
+        versions.label_zh,
+        customers.as_of
+    from customers
+    inner join versions on customers.tag = versions.tag and versions.age = 1
 )
 
 select * from final
