@@ -17,7 +17,6 @@ from orchestration.identity.comparison import (
     DISAGREEING,
     FIELDS,
     SHARED_AT_HOME,
-    compare_pairs,
     evidence_map,
 )
 from orchestration.identity.kept_pairs import compare_known
@@ -195,7 +194,7 @@ def _take_apart(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, l
             and l.cluster not in (select cluster from clusters group by cluster having count(*) > 2000)
         """
     )
-    compare_pairs(connection, policy, "suspect_pairs", "suspect_evidence")
+    compare_known(connection, policy, "suspect_pairs", "suspect_evidence")
     conflicts: dict[int, set[int]] = defaultdict(set)
     for left, right in connection.execute(
         "select l, r from suspect_evidence where incompatible union select l, r from cannot_links"
@@ -405,7 +404,7 @@ def _met(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, orphan: 
         inner join clusters as t on t.cluster = m.target
         """
     )
-    compare_pairs(connection, policy, "met_pairs", "met_levels")
+    compare_known(connection, policy, "met_pairs", "met_levels")
     connection.execute(
         """
         create or replace temp table met_evidence as
@@ -563,7 +562,7 @@ def _write_links(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) 
         create or replace temp table attached_pairs as select distinct l, r from attached;
         """
     )
-    compare_pairs(connection, policy, "attached_pairs", "attached_levels")
+    compare_known(connection, policy, "attached_pairs", "attached_levels")
     connection.execute(
         f"""
         create or replace table identity.links as
@@ -670,7 +669,7 @@ def _write_review(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy)
         group by p.l, p.r
         """
     )
-    compare_pairs(connection, policy, "doubtful", "doubtful_levels")
+    compare_known(connection, policy, "doubtful", "doubtful_levels")
     connection.execute(
         f"""
         create or replace table identity.review_queue as

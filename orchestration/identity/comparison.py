@@ -406,6 +406,10 @@ SHARED_AT_HOME = """
 """SQL over the levels: nothing agrees that a household does not share: a number, a door, a surname."""
 
 
+# Fewer pairs than one in so many records: the rows they need are picked first.
+_PICKED_BELOW = 4
+
+
 def _one_character_apart() -> str:
     """SQL: two names differ by one character put in, left out or replaced; by characters, not by bytes."""
     differing = [f"(substr(l.name_key, {i}, 1) <> substr(r.name_key, {i}, 1))::integer" for i in range(1, 7)]
@@ -448,8 +452,24 @@ def level_sql(policy: IdentityPolicy) -> dict[str, str]:
     return {field: sql.format(**parts) for field, sql in _LEVELS.items()}
 
 
-def levels_query(policy: IdentityPolicy, pairs: str, fields: Sequence[str]) -> str:
-    """SQL of the pairs `(l, r)` of record ids with one level for each of `fields`.
+def records_of(connection: duckdb.DuckDBPyConnection, pairs: str) -> str:
+    """Name the table that holds the records of `pairs`: `subjects`, or temporary `compared_subjects`.
+
+    Comparing reads every column four times, so of few pairs the rows are picked first.
+    """
+    row = connection.execute(f"select (select count(*) from {pairs}), (select count(*) from subjects)").fetchone()
+    few, many = row or (0, 0)
+    if few * _PICKED_BELOW > many:
+        return "subjects"
+    connection.execute(
+        "create or replace temp table compared_subjects as "
+        f"select * from subjects where record_id in (select l from {pairs} union all select r from {pairs})"
+    )
+    return "compared_subjects"
+
+
+def levels_query(policy: IdentityPolicy, pairs: str, fields: Sequence[str], records: str = "subjects") -> str:
+    """SQL of the pairs `(l, r)` of record ids with one level for each of `fields`; `records` holds what is compared.
 
     Columns: `l, r`, the fields, `both_latin`, `one_word` and `both_chinese`. Grain: one row per row of `pairs`.
     """
@@ -466,11 +486,11 @@ def levels_query(policy: IdentityPolicy, pairs: str, fields: Sequence[str]) -> s
         from (
             select p.l, p.r{similarities}
             from {pairs} as p
-            inner join subjects as l on l.record_id = p.l
-            inner join subjects as r on r.record_id = p.r
+            inner join {records} as l on l.record_id = p.l
+            inner join {records} as r on r.record_id = p.r
         ) as p
-        inner join subjects as l on l.record_id = p.l
-        inner join subjects as r on r.record_id = p.r
+        inner join {records} as l on l.record_id = p.l
+        inner join {records} as r on r.record_id = p.r
     """
 
 
@@ -485,7 +505,7 @@ def compare_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy,
         f"""
         create or replace temp table {into} as
         select *, {CONTRADICTED} as contradicted, {EXCLUDED} as excluded, {INCOMPATIBLE} as incompatible
-        from ({levels_query(policy, pairs, FIELDS)})
+        from ({levels_query(policy, pairs, FIELDS, records_of(connection, pairs))})
         """
     )
 

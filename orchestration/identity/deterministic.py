@@ -6,6 +6,7 @@ that follow. What does not: scores (`scoring.py`) and what becomes of links that
 
 import duckdb
 
+from orchestration.database import table_exists, transaction
 from orchestration.identity.kept_pairs import compare_known
 from orchestration.identity.policy import IdentityPolicy
 
@@ -87,7 +88,11 @@ create or replace temp table subjects as
 with described as (
     select
         o.owner_id,
-        arg_min(m, m.record_id) filter (where m.name_key is not null) as named,
+        arg_min({
+            'surname': m.surname, 'given_name': m.given_name, 'name_kind': m.name_kind, 'name_key': m.name_key,
+            'pinyin_key': m.pinyin_key, 'sound_key': m.sound_key, 'surname_sound': m.surname_sound,
+            'given_sound': m.given_sound, 'given_roots': m.given_roots
+        }, m.record_id) filter (where m.name_key is not null) as named,
         arg_min(m.phone, m.record_id) filter (where m.phone is not null) as phone,
         list_sort(list(distinct m.phone || coalesce('#' || m.phone_period, '')) filter (
             where m.phone is not null and m.phone_period is distinct from 0
@@ -267,6 +272,41 @@ def describe_subjects(connection: duckdb.DuckDBPyConnection, policy: IdentityPol
     names += ["max_birthday_share", "min_birthdays_to_learn"]
     connection.execute(_OVER_SHARED, {name: policy.limit(name) for name in names})
     connection.execute(_SUBJECTS, {n: policy.limit(n) for n in ("min_common_address_word", "max_address_word_share")})
+
+
+def store_subjects(connection: duckdb.DuckDBPyConnection) -> None:
+    """Write `identity.subjects`, for whoever asks why (`explain.py`): `subjects`, each with the checksum `content`.
+
+    Reads `record_contents` of `kept_pairs.recall`. A checksum stands for all of a row but its `record_id`, so rows
+    whose checksum is there already are only numbered anew.
+    """
+    expected = connection.execute("select *, 0::ubigint as content from subjects limit 0").description
+    columns = [(name, str(kind)) for name, kind, *_ in expected or ()]
+    if table_exists(connection, "identity", "subjects"):
+        found = connection.execute("select * from identity.subjects limit 0").description
+        if columns == [(name, str(kind)) for name, kind, *_ in found or ()]:
+            _replace_subjects(connection)
+            return
+    connection.execute(
+        "create or replace table identity.subjects as "
+        "select s.*, c.content from subjects as s inner join record_contents as c using (record_id)"
+    )
+
+
+def _replace_subjects(connection: duckdb.DuckDBPyConnection) -> None:
+    with transaction(connection):
+        connection.execute(
+            """
+            delete from identity.subjects where content not in (select content from record_contents);
+            insert into identity.subjects by name
+            select s.*, c.content
+            from subjects as s inner join record_contents as c using (record_id)
+            where c.content not in (select content from identity.subjects);
+            update identity.subjects set record_id = c.record_id
+            from record_contents as c
+            where subjects.content = c.content and subjects.record_id <> c.record_id
+            """
+        )
 
 
 def link_by_identifiers(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> int:

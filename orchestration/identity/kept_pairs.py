@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from orchestration.identity.scoring import Model
 
 _FOLDER = "kept_pairs"
-_FORMAT = 1
+_FORMAT = 2
 _CODE = (
     "comparison.py", "blocking_keys.py", "promising.py", "scoring.py", "calibration.py", "name_shares.py",
     "kept_pairs.py",
@@ -81,6 +81,7 @@ def know_nothing(connection: duckdb.DuckDBPyConnection) -> None:
             l integer, r integer, {", ".join(f"{f} varchar" for f in FIELDS)},
             {", ".join(f"{f} boolean" for f in _FLAGS)}, match_weight double, match_probability double
         );
+        create or replace temp table used_pairs (l integer, r integer);
         create or replace temp table closed_blocks (rule varchar, block ubigint);
         create or replace temp table blocks_left_out (rule varchar, block ubigint)
         """
@@ -154,7 +155,7 @@ def compare_known(
 ) -> int:
     """Write `into` as `compare_pairs` does, comparing only pairs that are not in `known_levels`; return how many.
 
-    `remember` adds what was compared to `known_levels`.
+    `remember` adds what was compared to `known_levels`, and the pairs to those that `keep` keeps for the next run.
     """
     connection.execute(
         f"""
@@ -175,16 +176,17 @@ def compare_known(
         """
     )
     if remember:
-        connection.execute(f"insert into known_levels select l, r, {columns}, null, null from unknown_levels")
+        connection.execute(
+            f"insert into known_levels select l, r, {columns}, null, null from unknown_levels; "
+            f"insert into used_pairs select l, r from {pairs}"
+        )
     row = connection.execute("select count(*) from unknown_levels").fetchone()
     connection.execute("drop table unknown_pairs; drop table unknown_levels")
     return int(row[0]) if row else 0
 
 
-def keep(
-    connection: duckdb.DuckDBPyConnection, ledger: Path, prints: Mapping[str, str], compared: tuple[str, ...]
-) -> None:
-    """Keep for the next run the levels in the tables `compared`, scores, contents and blocks that are too large.
+def keep(connection: duckdb.DuckDBPyConnection, ledger: Path, prints: Mapping[str, str]) -> None:
+    """Keep for the next run the levels of the pairs used in this one, scores, contents and blocks that are too large.
 
     The folder is replaced as a whole; a run that is broken off leaves none, and the next one compares everything.
     Record keys and checksums only: no value of a person is written.
@@ -192,13 +194,12 @@ def keep(
     folder, aside = ledger / _FOLDER, ledger / f"{_FOLDER}.part"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    columns = ", ".join(_LEVELS)
-    everything = " union ".join(f"select l, r, {columns} from {table}" for table in compared)
+    columns = ", ".join(f"k.{c}" for c in _LEVELS)
     for name, query in {
         "records": "select c.record_id as number, r.source, r.record_key, c.content from record_contents as c "
         "inner join identity.records as r using (record_id) order by c.record_id",
-        "pairs": f"select c.*, s.match_weight, s.match_probability from ({everything}) as c "
-        "left join scored_pairs as s using (l, r) order by c.l, c.r",
+        "pairs": f"select k.l, k.r, {columns}, s.match_weight, s.match_probability from known_levels as k "
+        "semi join used_pairs as u using (l, r) left join scored_pairs as s using (l, r) order by k.l, k.r",
         "blocks": "select rule, block from blocks_left_out",
     }.items():
         target = literal(str(aside / f"{name}.parquet"))

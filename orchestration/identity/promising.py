@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from orchestration.identity.comparison import HOPELESS, levels_query
+from orchestration.identity.comparison import HOPELESS, levels_query, records_of
 from orchestration.identity.policy import IdentityPolicy
 
 if TYPE_CHECKING:
@@ -97,13 +97,14 @@ def write_promising(
         least: The weight that agreement must add to the odds, in bits.
     """
     reached = " + ".join(f"({_most(model, field, sql)})" for field, sql in CEILINGS.items())
+    records = records_of(connection, "candidate_pairs")
     connection.execute(
         f"""
         create or replace temp table promising_pairs as
         select e.l, e.r
-        from ({levels_query(policy, "candidate_pairs", WEIGHED_AT_ONCE)}) as e
-        inner join subjects as l on l.record_id = e.l
-        inner join subjects as r on r.record_id = e.r
+        from ({levels_query(policy, "candidate_pairs", WEIGHED_AT_ONCE, records)}) as e
+        inner join {records} as l on l.record_id = e.l
+        inner join {records} as r on r.record_id = e.r
         left join name_shares as ln on ln.record_id = e.l
         left join name_shares as rn on rn.record_id = e.r
         where

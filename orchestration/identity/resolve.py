@@ -16,7 +16,7 @@ from orchestration.identity.calibration import Calibration
 from orchestration.identity.clustering import cluster_records
 from orchestration.identity.customer_ids import assign_customer_ids, rules_signature
 from orchestration.identity.decisions import bind, decisions_file, known_by, read_decisions
-from orchestration.identity.deterministic import describe_subjects, link_by_identifiers
+from orchestration.identity.deterministic import describe_subjects, link_by_identifiers, store_subjects
 from orchestration.identity.golden import build_customers
 from orchestration.identity.households import build_households, load_household_rules
 from orchestration.identity.kept_pairs import fingerprints, forget, keep, recall
@@ -47,12 +47,11 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
     def work() -> Report:
         bonds = bind(connection, decisions)
         describe_subjects(connection, policy)
-        # What was compared, kept for whoever asks why (`explain.py`).
-        connection.execute("create or replace table identity.subjects as select * from subjects")
         model = current_model(policy, model_file(settings.warehouse))
         records = _count_subjects(connection)
         calibration = Calibration(policy, ledger / "calibration.json", model.prior(records), records)
         known = recall(connection, ledger, fingerprints(policy, model, calibration))
+        store_subjects(connection)
         compared = link_by_identifiers(connection, policy)
         scored = score_pairs(connection, policy, model, calibration)
         counts = cluster_records(connection, policy, calibrated=calibration.enough)
@@ -61,7 +60,7 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
         else:
             # The first run has found its calibration only now.
             prints = fingerprints(policy, model, calibration)
-            keep(connection, ledger, prints, ("strong_evidence", "scored_evidence"))
+            keep(connection, ledger, prints)
         rules = connection.execute("select rule, count(*) from identity.links group by rule order by rule").fetchall()
         pending = connection.execute("select count(*) from identity.review_queue").fetchone()
         return {

@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.database import identifier
+from orchestration.database import identifier, literal
 from orchestration.errors import UserError
 from orchestration.files import write_whole
 from orchestration.identity.blocking_keys import joined
@@ -336,7 +336,7 @@ def write_candidates(connection: duckdb.DuckDBPyConnection, policy: IdentityPoli
     connection.execute(
         """
         create or replace temp table found_pairs (l integer, r integer);
-        create or replace temp table still_blocked (l integer, r integer);
+        create or replace temp table newly_shut (record_id integer);
         create or replace temp table changed_keys as
         select * from scoring_keys where record_id in (select record_id from changed_records);
         create or replace temp table scored_before as
@@ -346,32 +346,59 @@ def write_candidates(connection: duckdb.DuckDBPyConnection, policy: IdentityPoli
     everything = _count(connection, "changed_keys") == records
     for rule in policy.blocking_rules:
         _candidates_of(connection, rule, everything=everything)
+    _find_shut_out(connection, policy)
     connection.execute(
         """
         create or replace temp table candidates_known as
-        select s.* from scored_before as s
-        inner join (select distinct l, r from still_blocked) as b using (l, r);
+        select s.* from scored_before as s anti join shut_out using (l, r);
         create or replace temp table candidate_pairs as
         select distinct l, r from found_pairs as f
         where not exists (select 1 from candidates_known as k where k.l = f.l and k.r = f.r);
         """
     )
-    for table in ("found_pairs", "still_blocked", "scored_before", "changed_keys", "blocks", "scoring_keys"):
+    for table in (
+        "found_pairs",
+        "still_blocked",
+        "scored_before",
+        "changed_keys",
+        "blocks",
+        "looked_at",
+        "scoring_keys",
+    ):
         connection.execute(f"drop table if exists {table}")
     return records
 
 
 def _candidates_of(connection: duckdb.DuckDBPyConnection, rule: BlockingRule, *, everything: bool) -> None:
-    """Add the pairs of one blocking rule to `found_pairs` and `still_blocked`, its large blocks to the noted ones."""
+    """Add the pairs of one blocking rule to `found_pairs`, its large blocks to the noted ones.
+
+    Where not everything is new, only blocks with a new or changed record and those that were too large are looked at:
+    any other has lost records or none.
+    """
     key = _column(rule)
     values = {"rule": rule.name, "largest": rule.max_block_size}
+    looked_at = f"""
+        and {key} in (
+            select {key} from changed_keys
+            union all
+            select {key} from scoring_keys where hash({key}) in (select block from closed_blocks where rule = $rule)
+        )
+    """
     connection.execute(
         f"""
         create or replace temp table blocks as
         select {key} as block, count(*) as records from scoring_keys
-        where {key} is not null group by {key} having count(*) >= 2
-        """
+        where {key} is not null {"" if everything else looked_at} group by {key} having count(*) >= 2
+        """,
+        {} if everything else {"rule": rule.name},
     )
+    grown = "records > $largest and hash(block) not in (select block from closed_blocks where rule = $rule)"
+    if connection.execute(f"select 1 from blocks where {grown} limit 1", values).fetchone():
+        connection.execute(
+            "insert into newly_shut select record_id from scoring_keys "
+            f"where {key} in (select block from blocks where {grown})",
+            values,
+        )
     connection.execute(
         "insert into blocks_left_out select $rule, hash(block) from blocks where records > $largest", values
     )
@@ -407,16 +434,31 @@ def _candidates_of(connection: duckdb.DuckDBPyConnection, rule: BlockingRule, *,
         """,
         values,
     )
+
+
+def _find_shut_out(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> None:
+    """Write temporary table `shut_out` (`l, r`): pairs of `scored_before` whose every block has become too large.
+
+    Their records did not change, so that can be said only of records in `newly_shut` blocks.
+    """
+    rules = ", ".join(literal(r.name) for r in policy.blocking_rules)
+    shared = ", ".join(f"case when l.{c} = r.{c} then hash(l.{c}) end" for c in map(_column, policy.blocking_rules))
     connection.execute(
         f"""
-        insert into still_blocked
-        select s.l, s.r
-        from scored_before as s
-        inner join scoring_keys as l on l.record_id = s.l
-        inner join scoring_keys as r on r.record_id = s.r and r.{key} = l.{key}
-        where l.{key} not in (select block from blocks where records > $largest)
-        """,
-        {"largest": rule.max_block_size},
+        create or replace temp table shut_out as
+        with at_risk as (
+            select l, r from scored_before
+            where l in (select record_id from newly_shut) and r in (select record_id from newly_shut)
+        ),
+        shared as (
+            select s.l, s.r, unnest([{rules}]::varchar[]) as rule, unnest([{shared}]::ubigint[]) as block
+            from at_risk as s
+            inner join scoring_keys as l on l.record_id = s.l
+            inner join scoring_keys as r on r.record_id = s.r
+        ),
+        still_blocked as (select l, r from shared anti join blocks_left_out using (rule, block) where block is not null)
+        select l, r from at_risk anti join still_blocked using (l, r)
+        """
     )
 
 
