@@ -95,13 +95,16 @@ def note(con: duckdb.DuckDBPyConnection, contract: Contract, made_by: str, relea
     known by checksum; what is not in it is due again.
     """
     dataset = [contract.source, contract.dataset]
+    known = {day: delivery.signature for day, delivery in _deliveries(con, contract, released).items()}
     con.execute("delete from clean.cleaned_deliveries where source = $1 and dataset = $2", dataset)
-    for day, delivery in _deliveries(con, contract, released).items():
-        if delivery.signature is not None:
-            con.execute(
-                "insert into clean.cleaned_deliveries values ($1, $2, $3, $4, $5)",
-                [*dataset, day, made_by, delivery.signature],
-            )
+    con.execute(
+        """
+        insert into clean.cleaned_deliveries
+        select $1, $2, now.delivery_date, $3, now.signature
+        from (select unnest($4::date[]) as delivery_date, unnest($5::varchar[]) as signature) as now
+        where now.signature is not null""",
+        [*dataset, made_by, list(known), list(known.values())],
+    )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ What belongs here: comparing the landing zone with what is remembered, and the o
 """
 
 import hashlib
-import json
 import shutil
 import tempfile
 import time
@@ -28,6 +27,7 @@ from orchestration.ingestion.raw_store import (
     TECHNICAL_COLUMNS,
     FileEntry,
     Manifest,
+    contract_fingerprint,
     copy_to_quarantine,
     explaining_write_errors,
     partition_dir,
@@ -182,16 +182,6 @@ def record_unplaced(settings: Settings, landing: list[LandingFile] | None = None
             folder.mkdir(parents=True, exist_ok=True)
             write_manifest(folder, placed)
     return _quarantined(placed.files[file.relative] for file in files)
-
-
-def contract_fingerprint(contract: Contract) -> str:
-    """A short hash of what a contract says about reading: columns, aliases, key, required columns."""
-    said = {
-        "columns": {name: sorted(column.aliases) for name, column in contract.columns.items()},
-        "key": contract.key,
-        "required": contract.required,
-    }
-    return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
 def _by_home(files: Iterable[LandingFile]) -> dict[tuple[str, str, date], list[LandingFile]]:

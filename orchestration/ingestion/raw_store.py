@@ -7,6 +7,7 @@ deciding which (ingest).
 
 import fcntl
 import glob
+import hashlib
 import json
 import os
 import shutil
@@ -266,18 +267,34 @@ _FILES_SCHEMA = pa.schema(
 )
 
 
+def contract_fingerprint(contract: Contract) -> str:
+    """A short hash of what a contract says about reading: columns, aliases, key, required columns."""
+    said = {
+        "columns": {name: sorted(column.aliases) for name, column in contract.columns.items()},
+        "key": contract.key,
+        "required": contract.required,
+    }
+    return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
 def refresh_raw_views(con: duckdb.DuckDBPyConnection, settings: Settings) -> int:
     """Rebuild schema `raw` from the raw store alone: a view per contract and the table `raw.files`.
 
     Returns:
         The number of rows of `raw.files` (grain: delivered file).
     """
-    for contract in load_contracts(settings.contracts_dir).values():
+    remembered = list(manifests(settings))
+    read_by: dict[str, set[str]] = {}
+    for source, dataset, _, manifest in remembered:
+        read_by.setdefault(f"{source}_{dataset}", set()).update(entry.contract for entry in manifest.files.values())
+    for table, contract in load_contracts(settings.contracts_dir).items():
+        is_alike = read_by.get(table) == {contract_fingerprint(contract)}
         con.execute(
-            f"create or replace view raw.{identifier(contract.table)} as {_view_query(con, settings, contract)}"
+            f"create or replace view raw.{identifier(table)} as "
+            f"{_view_query(con, settings, contract, is_alike=is_alike)}"
         )
     rows: list[dict[str, Any]] = []
-    for source, dataset, delivered, manifest in manifests(settings):
+    for source, dataset, delivered, manifest in remembered:
         for entry in manifest.files.values():
             if entry.status == PRUNED:
                 continue
@@ -299,19 +316,30 @@ def refresh_raw_views(con: duckdb.DuckDBPyConnection, settings: Settings) -> int
     return len(rows)
 
 
-def _view_query(con: duckdb.DuckDBPyConnection, settings: Settings, contract: Contract) -> str:
+def _view_query(con: duckdb.DuckDBPyConnection, settings: Settings, contract: Contract, *, is_alike: bool) -> str:
+    """SQL of one dataset; `is_alike` says that every file was read under the contract of today.
+
+    The folder's name gives the delivery date, so that a question about some days opens their files alone. Files that
+    are alike are bound by the first of them; else every file is opened to say which columns it has.
+    """
     declared = {**dict.fromkeys(contract.columns, "varchar"), **TECHNICAL_COLUMNS}
     folder = settings.raw_dir.resolve() / contract.source / contract.dataset
     if not any(folder.glob("delivery_date=*/data.parquet")):
         columns = ", ".join(f"null::{kind} as {identifier(name)}" for name, kind in declared.items())
         return f"select {columns} where false"
     pattern = f"{glob.escape(str(folder))}/delivery_date=*/data.parquet"
-    source = f"read_parquet({literal(pattern)}, union_by_name = true, hive_partitioning = false)"
+    by_name = "" if is_alike else "union_by_name = true, "
+    source = (
+        f"read_parquet({literal(pattern)}, {by_name}hive_partitioning = true, "
+        "hive_types = {'delivery_date': date}, hive_types_autocast = false)"
+    )
     stored = {row[0] for row in con.execute(f"describe select * from {source}").fetchall()}
     columns = ", ".join(
+        "delivery_date as _delivery_date"
+        if name == "_delivery_date"
         # A column that joined the contract after the last delivery is in no file yet.
-        f"{identifier(name) if name in stored else f'null::{kind}'} as {identifier(name)}"
+        else f"{identifier(name) if name in stored else f'null::{kind}'} as {identifier(name)}"
         for name, kind in declared.items()
     )
-    known = f" where _delivery_date <= {literal(str(settings.known_on))}" if settings.known_on else ""
+    known = f" where delivery_date <= {literal(str(settings.known_on))}" if settings.known_on else ""
     return f"select {columns} from {source}{known}"
