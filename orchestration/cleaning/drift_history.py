@@ -220,21 +220,26 @@ RENAMED_SQL = """
         group by all
     ),
     began as (select source, dataset, column_name, min(since) as since from first_written group by all),
+    renamed as (
+        select written.*
+        from written
+        join first_written using (source, dataset, column_name, folded)
+        join began using (source, dataset, column_name)
+        where first_written.since = written.delivery_date and began.since < written.delivery_date
+    ),
+    -- Only for what is renamed: every delivery against all before it would be the square of the history.
     before as (
         select
             now.source, now.dataset, now.delivery_date, now.column_name,
-            arg_max(past.header, past.delivery_date) as header
-        from (select distinct source, dataset, delivery_date, column_name from written) as now
+            arg_max(past.header, (past.delivery_date, past.file, past.header)) as header
+        from (select distinct source, dataset, delivery_date, column_name from renamed) as now
         join written as past
             on now.source = past.source and now.dataset = past.dataset and now.column_name = past.column_name
             and past.delivery_date < now.delivery_date
         group by all
     )
     select
-        written.source, written.dataset, written.delivery_date, written.file, 'renamed_column' as finding,
-        written.column_name, concat(before.header, ' → ', written.header) as value, written.rows
-    from written
-    join first_written using (source, dataset, column_name, folded)
-    join began using (source, dataset, column_name)
-    join before using (source, dataset, delivery_date, column_name)
-    where first_written.since = written.delivery_date and began.since < written.delivery_date"""
+        renamed.source, renamed.dataset, renamed.delivery_date, renamed.file, 'renamed_column' as finding,
+        renamed.column_name, concat(before.header, ' → ', renamed.header) as value, renamed.rows
+    from renamed
+    join before using (source, dataset, delivery_date, column_name)"""
