@@ -127,14 +127,16 @@ def tables_to_publish(connection: duckdb.DuckDBPyConnection) -> list[PublishedTa
             "select table_schema, table_name from information_schema.tables where table_catalog = current_database()"
         ).fetchall()
     }
-    views: dict[str, str] = {
-        view: sql
-        for view, sql in connection.execute(
+    defined: dict[str, str] = dict(
+        connection.execute(
             "select view_name, sql from duckdb_views() "
             "where database_name = current_database() and schema_name = 'marts'"
         ).fetchall()
-        if not _picks_from_intermediate(connection, sql)
-    }
+    )
+    # Asked where none of the tables is: in the working database DuckDB would bind the views that a query reads without
+    # their columns, and keep them so until it is closed.
+    with duckdb.connect() as elsewhere:
+        views = {view: sql for view, sql in defined.items() if not _picks_from_intermediate(elsewhere, sql)}
     marts = [
         PublishedTable("marts", table, view_sql=views.get(table))
         for schema, table in sorted(present)

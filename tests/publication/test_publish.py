@@ -89,6 +89,15 @@ def test_a_view_that_shows_a_table_of_intermediate_goes_out_as_a_table(publish_n
     assert read(version.file, "select schema_name from duckdb_schemas() where schema_name = 'intermediate'") == []
 
 
+def test_a_view_of_such_a_view_goes_out_as_a_view(publish_now, change):
+    change("create table intermediate.int_best as select 'C1' as customer_id, 7 as rank")
+    change("create view marts.best as select * from intermediate.int_best")
+    change("create view marts.best_ranks as select rank from marts.best")
+    version = publish_now()
+    assert read(version.file, "select customer_id, rank from marts.best") == [("C1", 7)]
+    assert read(version.file, "from marts.best_ranks") == [(7,)]
+
+
 @pytest.mark.parametrize("hidden", ["identity.records", "warehouse.marts.customer_360"])
 def test_a_view_of_what_is_not_published_is_refused_by_name(settings, publish_now, change, hidden):
     change(f"create view marts.best as select * from {hidden}")
