@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from data_quality.gx_import import import_great_expectations
 from data_quality.personal_data import declared_sql, repeating_columns_sql, scan_sql
 from data_quality.results import CheckResult, mask
 from data_quality.suite import Expectation, Suite, personal_columns
@@ -79,8 +80,7 @@ def run_suite(
 
 
 def _data_source(url: str, arguments: dict[str, Any]) -> Any:
-    import great_expectations as gx
-
+    gx = import_great_expectations()
     context: Any = gx.get_context(mode="ephemeral")
     context.enable_analytics(False)
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
