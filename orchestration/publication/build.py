@@ -413,8 +413,8 @@ def _create_view(built: duckdb.DuckDBPyConnection, outline: _Outline) -> None:
 
 def _not_a_view_to_publish(view: str, error: duckdb.Error) -> UserError:
     return UserError(
-        f"The view {view} cannot be published: {str(error).splitlines()[0]}. A published view may read tables of schema "
-        "marts only; let it, or make the model a table."
+        f"The view {view} cannot be published: {str(error).splitlines()[0]}. A published view may read tables of "
+        "schema marts only; let it, or make the model a table."
     )
 
 
