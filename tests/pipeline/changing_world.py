@@ -121,7 +121,8 @@ class ChangingWorld:
 
     def replaced_file(self) -> str:
         """A file once more under its own name, without some of its rows and with others changed."""
-        files = sorted(path for path in self.landing.glob("*/*/*.csv"))
+        known = self._known_datasets()
+        files = sorted(path for path in self.landing.glob("*/*/*.csv") if self._contract_of(path) in known)
         path = self.chance.choice(files)
         contract = self._contract_of(path)
         rows = self._rows(contract, None, file=path.relative_to(self.landing).as_posix())
@@ -278,11 +279,15 @@ class ChangingWorld:
     def _newest(self) -> date:
         return max(date.fromisoformat(folder.name) for folder in self.landing.glob("*/*"))
 
+    def _known_datasets(self) -> list[Contract]:
+        """Datasets of which raw holds something."""
+        raw = self.warehouse / "raw"
+        return [c for c in load_contracts().values() if any((raw / c.source / c.dataset).glob("*/*.parquet"))]
+
     def _some_datasets(self, count: int) -> list[Contract]:
-        """Datasets that have rows, chosen with the chance of the walk."""
-        contracts = load_contracts().values()
-        present = [c for c in contracts if any((self.warehouse / "raw" / c.source / c.dataset).glob("*/*.parquet"))]
-        return self.chance.sample(present, min(count, len(present)))
+        """Some of them, chosen with the chance of the walk."""
+        known = self._known_datasets()
+        return self.chance.sample(known, min(count, len(known)))
 
     def _contract_of(self, path: Path) -> Contract:
         contracts = load_contracts().values()
