@@ -32,6 +32,7 @@ SCHEMAS = (
     "reference",
     "valuation",
     "staging",
+    "increment",
     "intermediate",
     "marts",
     "quality",

@@ -12,8 +12,8 @@
 {%- endmaterialization %}
 
 {#- Replace the relation of this model, with its comments, and log `row_count <unique_id> <n>`: Dagster reads that
-    from dbt's events. Returns the relation as a materialisation does. -#}
-{% macro replace_relation(type) -%}
+    from dbt's events. `also` are statements of the same transaction. Returns the relation as a materialisation does. -#}
+{% macro replace_relation(type, also='') -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target = this.incorporate(type=type) -%}
     {{ run_hooks(pre_hooks) }}
@@ -23,12 +23,17 @@
     {%- call statement('main') -%}
         {{ replace_statement(target) }}
         {{ comment_statements(target) }}
+        {{ also }}
     {%- endcall -%}
     {{ run_hooks(post_hooks) }}
-    {%- set _, counted = adapter.add_query('select count(*) as row_count from ' ~ target) -%}
-    {%- do log('row_count ' ~ model.unique_id ~ ' ' ~ counted.fetchone()[0], info=true) -%}
+    {%- do log_row_count(target) -%}
     {%- do adapter.commit() -%}
     {{ return({'relations': [target]}) }}
+{%- endmacro %}
+
+{% macro log_row_count(target) -%}
+    {%- set _, counted = adapter.add_query('select count(*) as row_count from ' ~ target) -%}
+    {%- do log('row_count ' ~ model.unique_id ~ ' ' ~ counted.fetchone()[0], info=true) -%}
 {%- endmacro %}
 
 {#- `create or replace` of this model; where its contract is enforced, with the columns the contract names. A

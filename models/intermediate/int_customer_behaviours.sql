@@ -1,3 +1,4 @@
+{{ config(materialized='kept', due='counted') }}
 {#- Measures that are counted over the spend window; each adds on its day and is taken away when the day leaves. -#}
 {%- set measures = [
     'purchases', 'purchased_amount', 'promoted_purchases', 'new_item_purchases', 'gross_amount', 'returned_amount',
@@ -354,24 +355,32 @@ changes as (
     from category_changes
 ),
 
+due_changes as (
+    select
+        changes.*,
+        frame.as_of_date,
+        {{ first_day_due('counted', 'changes.customer_id', 'frame.first_evaluated_on') }} as first_due_on
+    from changes
+    cross join frame
+    where changes.changed_on <= frame.as_of_date
+),
+
 -- A change counts from the first day of evaluation on or after it, so a customer has at most one row a month.
 steps as (
     select
         changes.customer_id,
         changes.window_set,
-        greatest(least(last_day(changes.changed_on), frame.as_of_date), frame.first_evaluated_on) as evaluated_on,
+        greatest(least(last_day(changes.changed_on), changes.as_of_date), changes.first_due_on) as evaluated_on,
         {%- for measure in measures + others %}
         sum(changes.{{ measure }}) as {{ measure }},
         {%- endfor %}
         min(changes.purchased_on) as first_purchase_on,
         max(changes.purchased_on) as last_purchase_on
-    from changes
-    cross join frame
-    where changes.changed_on <= frame.as_of_date
+    from due_changes as changes
     group by
         changes.customer_id,
         changes.window_set,
-        greatest(least(last_day(changes.changed_on), frame.as_of_date), frame.first_evaluated_on)
+        greatest(least(last_day(changes.changed_on), changes.as_of_date), changes.first_due_on)
 ),
 
 running as (
@@ -410,6 +419,7 @@ spread as (
             running.window_set = evaluation_days.window_set
             and running.evaluated_on <= evaluation_days.evaluated_on
             and coalesce(running.next_step_on, cast('9999-12-31' as date)) > evaluation_days.evaluated_on
+    where {{ is_due('counted', 'running.customer_id', 'evaluation_days.evaluated_on') }}
 ),
 
 missed as (

@@ -137,23 +137,31 @@ changes as (
     cross join window_sets
 ),
 
+due_changes as (
+    select
+        changes.*,
+        frame.as_of_date,
+        {{ first_day_due('valued', 'changes.customer_id', 'frame.first_evaluated_on') }} as first_due_on
+    from changes
+    cross join frame
+    where changes.changed_on <= frame.as_of_date
+),
+
 -- A change counts from the first day of evaluation on or after it.
 changes_by_evaluation as (
     select
         changes.customer_id,
         changes.window_set,
-        greatest(least(last_day(changes.changed_on), frame.as_of_date), frame.first_evaluated_on) as from_day,
+        greatest(least(last_day(changes.changed_on), changes.as_of_date), changes.first_due_on) as from_day,
         sum(changes.purchased_amount) as purchased_amount,
         sum(changes.discount_amount) as discount_amount,
         sum(changes.returned_amount) as returned_amount,
         sum(changes.window_cost) as window_cost
-    from changes
-    cross join frame
-    where changes.changed_on <= frame.as_of_date
+    from due_changes as changes
     group by
         changes.customer_id,
         changes.window_set,
-        greatest(least(last_day(changes.changed_on), frame.as_of_date), frame.first_evaluated_on)
+        greatest(least(last_day(changes.changed_on), changes.as_of_date), changes.first_due_on)
 ),
 
 steps as (

@@ -1,3 +1,4 @@
+{{ config(materialized='kept', due='valued') }}
 {%- set habits = ['purchases', 'visits', 'logins', 'service_contacts'] %}
 {%- set signals = [
     'purchases_down', 'purchase_overdue', 'visits_down', 'logins_down', 'service_contacts_down', 'silence',
@@ -46,6 +47,7 @@ snapshots as (
         days_since_purchase,
         days_since_interaction
     from {{ ref('int_customer_snapshots') }}
+    where {{ is_due('valued', 'customer_id', 'evaluated_on') }}
 ),
 
 steps as (
@@ -59,6 +61,7 @@ behaviours as (
         purchase_cycle_days,
         repurchase_rate
     from {{ ref('int_customer_behaviours') }}
+    where {{ is_due('valued', 'customer_id', 'evaluated_on') }}
 ),
 
 customer_values as (
@@ -68,6 +71,7 @@ customer_values as (
         frequency,
         p_alive
     from {{ ref('int_customer_values') }}
+    where {{ is_due('valued', 'customer_id', 'evaluated_on') }}
 ),
 
 observed as (

@@ -1,3 +1,4 @@
+{{ config(materialized='kept', due='counted') }}
 with
 
 as_of as (
@@ -162,12 +163,22 @@ changes as (
     cross join window_sets
 ),
 
+due_changes as (
+    select
+        changes.*,
+        frame.as_of_date,
+        {{ first_day_due('counted', 'changes.customer_id', 'frame.first_evaluated_on') }} as first_due_on
+    from changes
+    cross join frame
+    where changes.changed_on <= frame.as_of_date
+),
+
 -- A change counts from the first day of evaluation on or after it, so a customer has at most one row a month.
 changes_by_evaluation as (
     select
         changes.customer_id,
         changes.window_set,
-        greatest(least(last_day(changes.changed_on), frame.as_of_date), frame.first_evaluated_on) as evaluated_on,
+        greatest(least(last_day(changes.changed_on), changes.as_of_date), changes.first_due_on) as evaluated_on,
         changes.purchases,
         changes.units_bought,
         changes.net_amount,
@@ -179,12 +190,10 @@ changes_by_evaluation as (
         changes.interacted_on,
         -- What was bought before the first month belongs to no month of the history.
         case
-            when last_day(changes.changed_on) >= frame.first_evaluated_on then changes.net_amount
+            when last_day(changes.changed_on) >= changes.first_due_on then changes.net_amount
             else 0
         end as month_revenue
-    from changes
-    cross join frame
-    where changes.changed_on <= frame.as_of_date
+    from due_changes as changes
 ),
 
 steps as (
@@ -244,6 +253,7 @@ spread as (
             running.window_set = evaluation_days.window_set
             and running.evaluated_on <= evaluation_days.evaluated_on
             and coalesce(running.next_step_on, cast('9999-12-31' as date)) > evaluation_days.evaluated_on
+    where {{ is_due('counted', 'running.customer_id', 'evaluation_days.evaluated_on') }}
 ),
 
 snapshots as (

@@ -1,95 +1,25 @@
--- depends_on: {{ ref('tier_schemes') }}, {{ ref('lifecycle_rules') }}, {{ ref('rfm_thresholds') }}
+{{ config(materialized='kept', due='placed') }}
+-- depends_on: {{ ref('int_customers_moved') }}, {{ ref('tier_schemes') }}, {{ ref('lifecycle_rules') }}, {{ ref('rfm_thresholds') }}
 {%- set tiers = policy_rules('tier_schemes') %}
 {%- set stages = policy_rules('lifecycle_rules', scheme='lifecycle_view', outcome='stage') %}
 {%- set thresholds = policy_rules('rfm_thresholds', scheme='measure', outcome='score') %}
+{#- What of the measures later models ask of past months; those of as-of stand in `int_customer_present`. -#}
+{%- set measures = [
+    'total_purchases', 'total_spend', 'window_purchases', 'window_spend', 'month_revenue', 'last_purchase_on',
+    'tenure_days', 'repurchase_rate', 'profit_365d', 'r_score', 'f_score', 'm_score',
+] %}
+{%- set placements = [
+    'spend_tier', 'value_layer', 'membership', 'service_class', 'value_level', 'behaviour_type', 'lifecycle_stage',
+    'funnel_stage', 'r_fixed_score', 'f_fixed_score', 'm_fixed_score',
+] %}
 with
-
-snapshots as (
-    select * from {{ ref('int_customer_snapshots') }}
-),
-
-behaviours as (
-    select * from {{ ref('int_customer_behaviours') }}
-),
-
-customer_values as (
-    select * from {{ ref('int_customer_values') }}
-),
-
-risks as (
-    select * from {{ ref('int_customer_risks') }}
-),
-
-spend_cuts as (
-    select * from {{ ref('int_spend_cuts') }}
-),
-
-rfm_cuts as (
-    select * from {{ ref('int_rfm_cuts') }}
-),
 
 cells as (
     select * from {{ ref('int_rfm_cells') }}
 ),
 
 measured as (
-    select
-        snapshots.*,
-        behaviours.purchase_cycle_days,
-        behaviours.repurchase_rate,
-        behaviours.window_repeat_purchases,
-        behaviours.recent_repeat_purchases,
-        behaviours.promotion_share,
-        behaviours.new_item_share,
-        behaviours.return_share,
-        behaviours.window_categories,
-        behaviours.category_change,
-        behaviours.order_value_change,
-        behaviours.window_complaints,
-        behaviours.service_score,
-        behaviours.contribution_points,
-        risks.loyalty_index,
-        risks.churn_score,
-        cast(customer_values.net_clv_365d as decimal(18, 4)) as net_clv,
-        customer_values.profit_365d,
-        case
-            when snapshots.total_purchases > 0
-                then cast(customer_values.net_clv_365d as decimal(18, 4)) - spend_cuts.clv_high
-        end as net_clv_over_high,
-        case
-            when snapshots.total_purchases > 0
-                then cast(customer_values.net_clv_365d as decimal(18, 4)) - spend_cuts.clv_middle
-        end as net_clv_over_middle,
-        case when snapshots.window_purchases > 0 then snapshots.window_spend - spend_cuts.top_spend end
-            as window_spend_over_top,
-        case when snapshots.window_purchases > 0 then snapshots.window_spend - spend_cuts.median_spend end
-            as window_spend_over_median,
-        case when snapshots.total_purchases > 0 then snapshots.total_spend - spend_cuts.value_high end
-            as total_spend_over_high,
-        case when snapshots.total_purchases > 0 then snapshots.total_spend - spend_cuts.value_middle end
-            as total_spend_over_middle,
-        case
-            when snapshots.total_purchases > 0
-                then {{ score_by_cuts('snapshots.days_since_purchase', 'rfm_cuts.recency', reverse=true) }}
-        end as r_score,
-        case
-            when snapshots.total_purchases > 0
-                then {{ score_by_cuts('snapshots.total_purchases', 'rfm_cuts.frequency') }}
-        end as f_score,
-        case
-            when snapshots.total_purchases > 0 then {{ score_by_cuts('snapshots.total_spend', 'rfm_cuts.monetary') }}
-        end as m_score
-    from snapshots
-    left join behaviours
-        on snapshots.customer_id = behaviours.customer_id and snapshots.evaluated_on = behaviours.evaluated_on
-    left join customer_values
-        on
-            snapshots.customer_id = customer_values.customer_id
-            and snapshots.evaluated_on = customer_values.evaluated_on
-    left join risks
-        on snapshots.customer_id = risks.customer_id and snapshots.evaluated_on = risks.evaluated_on
-    left join spend_cuts on snapshots.evaluated_on = spend_cuts.evaluated_on
-    left join rfm_cuts on snapshots.evaluated_on = rfm_cuts.evaluated_on
+    {{ customer_measures(is_due('placed', 'customer_id', 'evaluated_on')) }}
 ),
 
 placed as (
@@ -120,7 +50,11 @@ placed as (
 
 named as (
     select
-        placed.*,
+        placed.customer_id,
+        placed.evaluated_on,
+        {%- for column in measures + placements %}
+        placed.{{ column }},
+        {%- endfor %}
         coalesce(cells.segment, 'no_purchase') as rfm_segment,
         coalesce(fixed_cells.segment, 'no_purchase') as rfm_fixed_segment
     from placed

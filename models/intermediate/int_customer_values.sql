@@ -1,3 +1,4 @@
+{{ config(materialized='kept', due='valued') }}
 with
 
 snapshots as (
@@ -7,10 +8,12 @@ snapshots as (
         total_purchases,
         window_spend
     from {{ ref('int_customer_snapshots') }}
+    where {{ is_due('valued', 'customer_id', 'evaluated_on') }}
 ),
 
 customer_values as (
     select * from {{ ref('stg_valuation__customer_values') }}
+    where {{ is_due('valued', 'customer_id', 'evaluated_on') }}
 ),
 
 cost_steps as (

@@ -1,3 +1,5 @@
+{{ config(materialized='kept', due='changed', day='changed_on') }}
+-- depends_on: {{ ref('int_customers_moved') }}
 {%- set placements = schemes() + lifecycle_views() %}
 with
 
@@ -11,16 +13,20 @@ before as (
         {%- endfor %}
         lag(evaluated_on) over by_day as evaluated_before_on
     from {{ ref('int_customer_states') }}
+    where {{ is_due('changed', 'customer_id', 'evaluated_on', and_before=true) }}
     window by_day as (partition by customer_id order by evaluated_on)
 ),
 
 changed as (
     select * from before
     where
-        evaluated_before_on is null
-        {%- for placement in placements %}
-        or {{ placement['column'] }} <> {{ placement['column'] }}_before
-        {%- endfor %}
+        {{ is_due('changed', 'customer_id', 'evaluated_on') }}
+        and (
+            evaluated_before_on is null
+            {%- for placement in placements %}
+            or {{ placement['column'] }} <> {{ placement['column'] }}_before
+            {%- endfor %}
+        )
 ),
 
 changes as (
@@ -35,17 +41,6 @@ changes as (
     where evaluated_before_on is null or {{ placement['column'] }} <> {{ placement['column'] }}_before
     {{- ' union all' if not loop.last }}
     {%- endfor %}
-),
-
-final as (
-    select
-        customer_id,
-        scheme,
-        changed_on,
-        tier,
-        previous_tier,
-        lead(changed_on) over (partition by customer_id, scheme order by changed_on) is null as is_present
-    from changes
 )
 
-select * from final
+select * from changes

@@ -16,9 +16,7 @@ as_of as (
 ),
 
 states as (
-    select states.*
-    from {{ ref('int_customer_states') }} as states
-    inner join as_of on states.evaluated_on = as_of.as_of_date
+    select * from {{ ref('int_customer_present') }}
 ),
 
 behaviours as (

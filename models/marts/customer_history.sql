@@ -1,7 +1,10 @@
+{{ config(materialized='kept', due='placed', day='month_end') }}
+-- depends_on: {{ ref('int_customers_moved') }}
 with
 
 states as (
     select * from {{ ref('int_customer_states') }}
+    where {{ is_due('placed', 'customer_id', 'evaluated_on') }}
 ),
 
 month_ends as (

@@ -2,21 +2,15 @@
 {%- set stages = policy_rules('lifecycle_rules', scheme='lifecycle_view', outcome='stage') %}
 with
 
-as_of as (
-    select as_of_date from {{ ref('int_as_of') }}
-),
-
 states as (
     select
-        states.*,
-        as_of.as_of_date
-    from {{ ref('int_customer_states') }} as states
-    inner join as_of on states.evaluated_on = as_of.as_of_date
+        *,
+        evaluated_on as as_of_date
+    from {{ ref('int_customer_present') }}
 ),
 
 changes as (
-    select * from {{ ref('int_state_changes') }}
-    where is_present
+    select * from {{ ref('int_state_changes_latest') }}
 ),
 
 final as (

@@ -1,11 +1,7 @@
 with
 
 states as (
-    select * from {{ ref('int_customer_states') }}
-),
-
-as_of as (
-    select as_of_date from {{ ref('int_as_of') }}
+    select * from {{ ref('int_customer_present') }}
 ),
 
 final as (
@@ -25,9 +21,8 @@ final as (
         cast(states.r_fixed_score as varchar(1)) || cast(states.f_fixed_score as varchar(1))
         || cast(states.m_fixed_score as varchar(1)) as rfm_fixed_cell,
         states.rfm_fixed_segment,
-        as_of.as_of_date as as_of
+        states.evaluated_on as as_of
     from states
-    inner join as_of on states.evaluated_on = as_of.as_of_date
 )
 
 select * from final

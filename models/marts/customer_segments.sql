@@ -8,15 +8,13 @@ as_of as (
 
 states as (
     select
-        states.*,
-        as_of.as_of_date
-    from {{ ref('int_customer_states') }} as states
-    inner join as_of on states.evaluated_on = as_of.as_of_date
+        *,
+        evaluated_on as as_of_date
+    from {{ ref('int_customer_present') }}
 ),
 
 found_on as (
-    select * from {{ ref('int_state_changes') }}
-    where is_present
+    select * from {{ ref('int_state_changes_latest') }}
 ),
 
 taken_on as (

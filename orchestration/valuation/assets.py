@@ -8,11 +8,13 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration import increment
 from orchestration.resources import Warehouse
 
-MODELS_READ = ("int_purchase_days_aggregated", "int_evaluation_days")
+MODELS_READ = ("int_purchase_days_aggregated", "int_evaluation_days", "int_customer_fingerprints")
 _READS = [
     *(dg.AssetKey(["intermediate", model]) for model in MODELS_READ),
+    dg.AssetKey(["increment", "customers_due"]),
     dg.AssetKey(["policy", "value_model"]),
 ]
 _TABLES = {
@@ -39,13 +41,14 @@ _SHOWN = ("buyers", "repeat_buyers", "method", "method_reason", "verdict", "mae"
         for table, description in _TABLES.items()
     ]
 )
-def valuation(warehouse: Warehouse) -> Iterator[dg.MaterializeResult[Any]]:
+def valuation(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[Any]]:
     """Fit the models for each day of evaluation and value every buyer."""
     # Imported where it runs: SciPy takes half a second, which every start of a run or of the UI would pay.
     from orchestration.valuation.values import make_values
 
     with warehouse.connect() as connection:
-        report = make_values(connection, warehouse.settings.policy_dir)
+        keeps = increment.mode(connection, context.run.run_id) == "due"
+        report = make_values(connection, warehouse.settings.policy_dir, keeps=keeps)
         schemas = {table: connection.execute(f"describe valuation.{table}").fetchall() for table in _TABLES}
         counts = {
             table: connection.execute(f"select count(*) from valuation.{table}").fetchall()[0][0] for table in _TABLES

@@ -4,7 +4,7 @@ What belongs here: fitting, and forecasts by the models or by the plain rule. Wh
 (`bg_nbd.py`, `gamma_gamma.py`, `own_rate.py`), and the choice between them (`choice.py`).
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ from orchestration.valuation.purchases import Buyers
 Floats = NDArray[np.float64]
 
 DAYS_OF_YEAR = 365.0
+# From so many buyers on, parameters are stated to so many digits, a hundredth of their standard error: two accounts that
+# turn out to be one person must not move the value of everybody else in every month (docs/decisions/0009).
+_STATED_FROM = 20_000
+_STATED_DIGITS = 4
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,10 @@ def fit_models(buyers: Buyers, minimum_repeat_buyers: float) -> ModelFit:
     purchases, optimum = bg_nbd.fit(bg_nbd.Histories(buyers.frequency, buyers.recency, buyers.age))
     frequency, total = buyers.frequency[repeat], buyers.repeat_amount[repeat]
     spend, spend_optimum = gamma_gamma.fit(gamma_gamma.Spends(frequency, total))
+    if len(buyers) >= _STATED_FROM:
+        purchases = bg_nbd.Parameters(*(_stated(value) for value in astuple(purchases)))
+        # The mean spend hangs on q - 1.
+        spend = gamma_gamma.Parameters(_stated(spend.p), 1 + _stated(spend.q - 1), _stated(spend.gamma))
     return ModelFit(
         buyers=len(buyers),
         repeat_buyers=count,
@@ -53,6 +61,10 @@ def fit_models(buyers: Buyers, minimum_repeat_buyers: float) -> ModelFit:
         mean_spend=float(np.sort(total).sum() / frequency.sum()),
         spend_correlation=_correlation(frequency, total / frequency),
     )
+
+
+def _stated(value: float) -> float:
+    return float(f"{value:.{_STATED_DIGITS}g}")
 
 
 def _correlation(left: Floats, right: Floats) -> float | None:

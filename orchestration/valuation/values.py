@@ -48,6 +48,24 @@ create or replace table valuation.backtests (
 """
 
 
+# The value of everybody else moves with the fit, and the fit with the facts of anybody.
+_VALUES_BY_DAY = """
+    select evaluated_on, count(*) as customers, sum(hash(customer_values)) as content
+    from valuation.customer_values
+    where customer_id not in (select customer_id from increment.customers_due)
+    group by evaluated_on
+"""
+_MARK_DAYS = f"""
+    update increment.days set due = 'valued'
+    where due is null and evaluated_on in (
+        select coalesce(present.evaluated_on, before.evaluated_on)
+        from ({_VALUES_BY_DAY}) as present
+        full join values_before as before on present.evaluated_on = before.evaluated_on
+        where (present.customers, present.content) is distinct from (before.customers, before.content)
+    )
+"""
+
+
 @dataclass(frozen=True)
 class ValueReport:
     """What was made: days of evaluation, rows, and the fit of the last day as written to `valuation.fits`."""
@@ -57,8 +75,14 @@ class ValueReport:
     last_fit: dict[str, Any]
 
 
-def make_values(con: duckdb.DuckDBPyConnection, policy_dir: Path) -> ValueReport:
+def make_values(con: duckdb.DuckDBPyConnection, policy_dir: Path, *, keeps: bool = False) -> ValueReport:
     """Build the tables of schema `valuation` from the purchases and the days of evaluation in `intermediate`.
+
+    Args:
+        con: the working database.
+        policy_dir: where `value_model.csv` lies.
+        keeps: whether this run keeps rows of customers whose facts did not change: then days on which the value of one
+            of them did are marked due (`orchestration.increment`).
 
     Raises:
         UserError: the policy file is wrong.
@@ -73,6 +97,8 @@ def make_values(con: duckdb.DuckDBPyConnection, policy_dir: Path) -> ValueReport
     make_steps(con)
     run = _Run(con, policies)
     con.execute("begin")
+    if keeps:
+        con.execute(f"create temp table values_before as {_VALUES_BY_DAY}")
     con.execute(TABLES)
     last: dict[str, Any] = {}
     # The optimiser multiplies vectors of four numbers: more threads only wait for each other, six seconds of seven,
@@ -81,6 +107,9 @@ def make_values(con: duckdb.DuckDBPyConnection, policy_dir: Path) -> ValueReport
         for day in days:
             last = run.value(day) or last
     rows = con.execute("select count(*) from valuation.customer_values").fetchall()[0][0]
+    if keeps:
+        con.execute(_MARK_DAYS)
+        con.execute("drop table values_before")
     con.execute("commit")
     con.execute("drop table purchase_steps")
     return ValueReport(len(days), int(rows), last)

@@ -15,6 +15,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 from dagster_dbt.asset_utils import get_asset_check_key_for_test, get_updated_cli_invocation_params_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
+from orchestration import increment
 from orchestration.as_of import business_day
 from orchestration.resources import Warehouse
 from orchestration.settings import Settings
@@ -25,6 +26,8 @@ from orchestration.warehouse.model_tests import ModelTest, read_tests, run_tests
 from orchestration.warehouse.seed_tables import load_seeds
 
 _ERROR = dg.AssetCheckSeverity.ERROR
+# The job that a person runs who trusts nothing that was kept.
+_REBUILDS_EVERYTHING = "rebuild_all"
 # Names that dagster-dbt gives to the same.
 _FAILED_ROWS = "dagster_dbt/failed_row_count"
 _DURATION = "Execution Duration"
@@ -84,6 +87,35 @@ def models_before_valuation(context: dg.AssetExecutionContext, warehouse: Wareho
     yield from _build(context, warehouse)
 
 
+_KEPT = frozenset(
+    f"{node['schema']}.{node['alias']}"
+    for node in _manifest["nodes"].values()
+    if node["config"].get("materialized") == "kept"
+)
+
+
+@dg.asset(
+    key=["increment", "customers_due"],
+    description="Customers whose months this run builds anew, because their facts changed since they were built; the "
+    "months of all others are kept, but for the day of as-of. One row per customer; everybody is due where models, "
+    "policies or libraries changed.",
+    deps=[dg.AssetKey(["intermediate", model]) for model in ("int_customer_fingerprints", "int_evaluation_days")],
+    group_name="increment",
+    kinds={"python", "duckdb"},
+    owners=["team:data-engineering"],
+)
+def customers_due(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[Any]:
+    """Decide what the models of customers and days must build."""
+    run, settings = context.run, warehouse.settings
+    with warehouse.connect() as con:
+        decided = increment.decide(
+            con, run.run_id, increment.recipe(settings), _KEPT, keep=run.job_name != _REBUILDS_EVERYTHING
+        )
+    told = {"customers": decided.customers, "days_due": decided.days_due, "days": decided.days}
+    why = {"nothing_kept": decided.nothing_kept} if decided.nothing_kept else {}
+    return dg.MaterializeResult(metadata={"dagster/row_count": decided.customers_due, **told, **why})
+
+
 @dbt_assets(manifest=_manifest, dagster_dbt_translator=_translator, name="warehouse", exclude=_BEFORE_VALUATION)
 def models_after_valuation(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Any]:
     """Build every other seed and model in dependency order, then run their tests."""
@@ -100,8 +132,13 @@ def _build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[
     settings = warehouse.settings
     runner.write_rules(settings)
     yield from _loaded_seeds(context, warehouse)
+    how = None
+    if not context.is_subset:
+        with warehouse.connect() as con:
+            how = increment.mode(con, context.run.run_id)
     selected = get_updated_cli_invocation_params_for_context(context, _manifest, _translator)
-    arguments = [*runner.build_arguments(business_day(settings), only_models=True), *selected.selection_args]
+    options = runner.build_arguments(business_day(settings), only_models=True, increment=how)
+    arguments = [*options, *selected.selection_args]
     built: set[str] = set()
     try:
         yield from _as_dagster_events(runner.run_dbt(settings, arguments), context, built)
@@ -111,6 +148,9 @@ def _build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[
         if failed:
             raise ModelTestsFailedError(failed) from error
         raise
+    if how:
+        with warehouse.connect() as con:
+            increment.finish(con, context.run.run_id)
     failed = yield from _tested(context, warehouse, _tests)
     if failed:
         raise ModelTestsFailedError(failed)
@@ -193,4 +233,4 @@ def _as_dagster_events(
                 yield dagster_event
 
 
-assets: list[dg.AssetsDefinition] = [models_before_valuation, models_after_valuation]
+assets: list[dg.AssetsDefinition] = [models_before_valuation, customers_due, models_after_valuation]

@@ -19,6 +19,7 @@ from typing import Any
 
 from orchestration.database import connect, memory_limit
 from orchestration.errors import UserError
+from orchestration.increment import Increment
 from orchestration.settings import Settings
 from orchestration.warehouse import dbt_process
 from orchestration.warehouse.policy_checks import check_policies
@@ -67,13 +68,19 @@ def dbt_executable() -> str:
     return found
 
 
-def variables(as_of: date | None) -> dict[str, str]:
+def variables(as_of: date | None, increment: Increment | None = None) -> dict[str, str]:
     """The dbt variables of a run."""
-    return {"as_of": as_of.isoformat()} if as_of else {}
+    found = {"as_of": as_of.isoformat() if as_of else None, "increment": increment}
+    return {name: value for name, value in found.items() if value}
 
 
 def build_arguments(
-    as_of: date | None, *, only_models: bool = False, unit_tests: bool = False, select: Sequence[str] = ()
+    as_of: date | None,
+    *,
+    only_models: bool = False,
+    unit_tests: bool = False,
+    select: Sequence[str] = (),
+    increment: Increment | None = None,
 ) -> list[str]:
     """Arguments of `dbt build`, or of `dbt run` for models alone.
 
@@ -82,10 +89,11 @@ def build_arguments(
         only_models: neither seeds nor tests.
         unit_tests: run dbt's unit tests too. They prove the SQL, not the data, so the nightly run leaves them out.
         select: dbt selectors; none selects everything.
+        increment: what the run decided is due (`orchestration.increment`); None where it decided nothing.
     """
     arguments = ["run" if only_models else "build", "--warn-error"]
-    if variables(as_of):
-        arguments += ["--vars", json.dumps(variables(as_of))]
+    if found := variables(as_of, increment):
+        arguments += ["--vars", json.dumps(found)]
     if not unit_tests and not only_models:
         arguments += ["--exclude-resource-type", "unit_test"]
     if select:

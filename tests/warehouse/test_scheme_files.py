@@ -47,10 +47,10 @@ def test_another_scheme_may_become_official_from_a_day_on(policies: Path) -> Non
     assert "tier_schemes" in check_scheme_files(policies)
 
 
-def test_every_metric_that_a_policy_may_name_is_a_column_of_the_states() -> None:
+def test_every_metric_that_a_policy_may_name_is_a_column_at_as_of() -> None:
     declared = yaml.safe_load((POLICIES / DECLARATION).read_text(encoding="utf-8"))["seeds"]
     described = yaml.safe_load(
-        (PROJECT_ROOT / "models" / "intermediate" / "int_customer_states.yml").read_text(encoding="utf-8")
+        (PROJECT_ROOT / "models" / "intermediate" / "int_customer_present.yml").read_text(encoding="utf-8")
     )["models"][0]["columns"]
     columns = {column["name"] for column in described}
     named = {

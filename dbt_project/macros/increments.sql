@@ -1,0 +1,139 @@
+{#- Building by increments: a night builds anew what its news can have changed, and keeps the rest.
+
+    `orchestration/warehouse/increment.py` decides before the models are built which customers and days of evaluation
+    are due, writes them into schema `increment`, and sets the variable `increment`: `due` where rows may be kept, `all`
+    where everything is due, nothing where models are built by hand. A row of a customer and day is due
+
+    - `counted`: when facts of the customer changed, or the day was not evaluated before,
+    - `valued`: also when the fit of the day changed,
+    - `placed`: also when a cut point of a day moved across the customer (`int_customers_moved`),
+    - `changed`: also on the day of evaluation after such a day.
+
+    A model that keeps rows is materialised as `kept`, names its level as `due`, and asks `is_due` of its inputs. -#}
+
+{#- Whether this run keeps rows. -#}
+{% macro increments() -%}
+    {{ return(var('increment', '') == 'due') }}
+{%- endmacro %}
+
+{#- Condition: the row of this customer and day is built in this run; `and_before`: or that of the day after is, for a
+    row that is compared with the one before it. -#}
+{% macro is_due(level, customer_id, evaluated_on, and_before=false) -%}
+    {%- if increments() -%}
+        (
+            {{ evaluated_on }} in (select evaluated_on from ({{ days_due(level, and_before) }}) as days_due)
+            or {{ customer_is_due(level, customer_id) }}
+        )
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Condition: every day of this customer is built in this run. -#}
+{% macro customer_is_due(level, customer_id) -%}
+    {%- if increments() -%}
+        {{ customer_id }} in (select customer_id from ({{ customers_due(level) }}) as customers_due)
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The first day that is built of this customer, where `first_evaluated_on` is the first of all. Changes before it are
+    added up on it, so the days after it come out the same. -#}
+{% macro first_day_due(level, customer_id, first_evaluated_on) -%}
+    {%- if increments() -%}
+        case
+            when {{ customer_is_due(level, customer_id) }} then {{ first_evaluated_on }}
+            else coalesce(
+                (select min(evaluated_on) from ({{ days_due(level) }}) as days_due), cast('9999-12-31' as date)
+            )
+        end
+    {%- else -%}
+        {{ first_evaluated_on }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Query: the days whose rows are due for every customer; `and_before`: and the day before each. -#}
+{% macro days_due(level, and_before=false) -%}
+    select evaluated_on
+    from (
+        select
+            evaluated_on,
+            due,
+            lag(due) over (order by evaluated_on) as due_before,
+            lead(due) over (order by evaluated_on) as due_after
+        from {{ increment_table('days') }}
+    ) as days
+    where
+        {{ "due = 'counted'" if level == 'counted' else 'due is not null' }}
+        {{- ' or due_before is not null' if level == 'changed' }}
+        {{- ' or due_after is not null' if and_before }}
+{%- endmacro %}
+
+{#- Query: the customers all of whose rows are due; also those who are gone. -#}
+{% macro customers_due(level) -%}
+    select customer_id from {{ increment_table('customers_due') }}
+    {%- if level in ('placed', 'changed') %}
+    union all
+    select customer_id from {{ ref('int_customers_moved') }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Query: every cut point of each day of evaluation, as placements are decided by. -#}
+{% macro cuts_by_day() -%}
+    select
+        days.evaluated_on,
+        {%- for cut in ['top_spend', 'median_spend', 'value_high', 'value_middle', 'clv_high', 'clv_middle'] %}
+        spend_cuts.{{ cut }},
+        {%- endfor %}
+        {%- for name in ['recency', 'frequency', 'monetary'] %}
+        {%- for cut in ['first_cut', 'second_cut', 'third_cut', 'fourth_cut'] %}
+        rfm_cuts.{{ name }}_{{ cut }},
+        {%- endfor %}
+        {%- endfor %}
+        days.window_set
+    from {{ ref('int_evaluation_days') }} as days
+    left join {{ ref('int_spend_cuts') }} as spend_cuts on days.evaluated_on = spend_cuts.evaluated_on
+    left join {{ ref('int_rfm_cuts') }} as rfm_cuts on days.evaluated_on = rfm_cuts.evaluated_on
+{%- endmacro %}
+
+{#- A table that the decision wrote. It is no source: what is kept and what is built anew makes no difference to the rows. -#}
+{% macro increment_table(name) -%}
+    {{ return(api.Relation.create(schema='increment', identifier=name)) }}
+{%- endmacro %}
+
+{#- Take away what is due, what is of no day of evaluation, and put in what was built; or replace the whole. Built by hand,
+    a table may know more than the notes of what was kept, so these are thrown away: the next run builds everything. -#}
+{% materialization kept, adapter='duckdb', supported_languages=['sql'] -%}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- if not increments() or existing is none -%}
+        {%- set built = replace_relation('table', also=forget_increments()) -%}
+        {{ return(built) }}
+    {%- endif -%}
+    {%- set target = this.incorporate(type='table') -%}
+    {%- set level = config.require('due') -%}
+    {{ run_hooks(pre_hooks) }}
+    {%- call statement('main') -%}
+        {%- if level != 'added' %}
+        delete from {{ target }}
+        where
+            {{ config.get('day', 'evaluated_on') }} not in (
+                select evaluated_on from {{ increment_table('days') }}
+                where evaluated_on not in ({{ days_due(level) }})
+            )
+            or customer_id in ({{ customers_due(level) }});
+        {%- endif %}
+        insert into {{ target }} by name ({{ sql }});
+    {%- endcall -%}
+    {{ run_hooks(post_hooks) }}
+    {%- do log_row_count(target) -%}
+    {%- do adapter.commit() -%}
+    {{ return({'relations': [target]}) }}
+{%- endmaterialization %}
+
+{#- Statement that makes the next run build everything, where no run decided what this one builds. -#}
+{% macro forget_increments() -%}
+    {%- if var('increment', '') == '' -%}
+        drop table if exists {{ increment_table('run') }};
+    {%- endif -%}
+{%- endmacro %}

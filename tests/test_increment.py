@@ -1,0 +1,133 @@
+"""What a night must build: decided by content, safe when a run dies."""
+
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+
+from orchestration import increment
+
+Connection = duckdb.DuckDBPyConnection
+KEPT = ("intermediate.int_customers_moved",)
+
+
+@pytest.fixture
+def con() -> Iterator[Connection]:
+    """A working database with ten customers and two days, built whole and finished."""
+    with duckdb.connect() as connection:
+        connection.execute("create schema increment; create schema intermediate")
+        connection.execute("create table intermediate.int_customers_moved (customer_id varchar)")
+        connection.execute(
+            "create table intermediate.int_customer_fingerprints as "
+            "select 'C' || i as customer_id, 'a' as fingerprint from range(10) r(i)"
+        )
+        connection.execute(
+            "create table intermediate.int_evaluation_days as select d as evaluated_on, 365 as spend_days, "
+            "90 as activity_days, 183 as repeat_days from unnest([date '2026-05-31', date '2026-06-10']) t(d)"
+        )
+        increment.decide(connection, "first", "recipe", KEPT)
+        increment.finish(connection, "first")
+        yield connection
+
+
+def due(con: Connection) -> set[str]:
+    """Customers all of whose days are due."""
+    return {customer for (customer,) in con.execute("select customer_id from increment.customers_due").fetchall()}
+
+
+def days_due(con: Connection) -> list[str]:
+    """Days that are due for everybody."""
+    found = con.execute("select evaluated_on from increment.days where due is not null order by 1").fetchall()
+    return [day.isoformat() for (day,) in found]
+
+
+def change(con: Connection, customer: str, fingerprint: str) -> None:
+    """Let the facts of a customer change."""
+    con.execute(
+        "update intermediate.int_customer_fingerprints set fingerprint = ? where customer_id = ?",
+        [fingerprint, customer],
+    )
+
+
+def test_the_first_run_keeps_nothing_and_the_second_without_news_everything(con: Connection) -> None:
+    decided = increment.decide(con, "second", "recipe", KEPT)
+    assert (decided.customers_due, decided.days_due, decided.nothing_kept) == (0, 0, None)
+    assert increment.mode(con, "second") == "due"
+
+
+def test_changed_new_and_vanished_customers_are_due(con: Connection) -> None:
+    change(con, "C1", "b")
+    con.execute("insert into intermediate.int_customer_fingerprints values ('C99', 'a')")
+    con.execute("delete from intermediate.int_customer_fingerprints where customer_id = 'C2'")
+    increment.decide(con, "second", "recipe", KEPT)
+    assert due(con) == {"C1", "C2", "C99"}
+
+
+def test_a_new_day_and_a_day_with_other_windows_are_due(con: Connection) -> None:
+    con.execute("update intermediate.int_evaluation_days set spend_days = 180 where evaluated_on = '2026-05-31'")
+    con.execute("update intermediate.int_evaluation_days set evaluated_on = '2026-06-11' where spend_days = 365")
+    increment.decide(con, "second", "recipe", KEPT)
+    assert days_due(con) == ["2026-05-31", "2026-06-11"]
+
+
+def test_what_a_killed_run_had_due_stays_due_though_its_facts_came_back(con: Connection) -> None:
+    change(con, "C1", "b")
+    increment.decide(con, "killed", "recipe", KEPT)
+    con.execute("update increment.days set due = 'valued' where evaluated_on = '2026-05-31'")
+    change(con, "C1", "a")
+    change(con, "C3", "b")
+    decided = increment.decide(con, "next", "recipe", KEPT)
+    assert due(con) == {"C1", "C3"}
+    assert days_due(con) == ["2026-05-31"]
+    assert decided.customers_due == 2
+
+
+def test_what_a_finished_run_built_is_not_due_again(con: Connection) -> None:
+    change(con, "C1", "b")
+    increment.decide(con, "second", "recipe", KEPT)
+    con.execute("insert into intermediate.int_customers_moved values ('C5')")
+    increment.finish(con, "second")
+    increment.decide(con, "third", "recipe", KEPT)
+    assert due(con) == set()
+    assert con.execute("select count(*) from intermediate.int_customers_moved").fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "kept", "keep", "why"),
+    [
+        ("another", KEPT, True, "models, policies or libraries changed"),
+        ("recipe", (*KEPT, "marts.customer_history"), True, "marts.customer_history is not there"),
+        ("recipe", KEPT, False, "everything was asked for"),
+    ],
+)
+def test_nothing_is_kept_where_it_cannot_be_trusted(
+    con: Connection, recipe: str, kept: tuple[str, ...], keep: bool, why: str
+) -> None:
+    decided = increment.decide(con, "second", recipe, kept, keep=keep)
+    assert decided.nothing_kept == why
+    assert increment.mode(con, "second") == "all"
+    assert (decided.customers_due, decided.days_due) == (10, 2)
+
+
+def test_a_full_build_that_died_is_begun_again(con: Connection) -> None:
+    increment.decide(con, "killed", "another", KEPT)
+    decided = increment.decide(con, "next", "another", KEPT)
+    assert decided.nothing_kept == "the run before had everything to build and did not end"
+
+
+def test_most_customers_due_means_all(con: Connection) -> None:
+    for number in range(5):
+        change(con, f"C{number}", "b")
+    assert increment.decide(con, "second", "recipe", KEPT).nothing_kept == "5 of 10 customers changed"
+
+
+def test_a_model_built_by_hand_throws_the_notes_away(con: Connection) -> None:
+    con.execute("drop table if exists increment.run")
+    assert increment.mode(con, "first") is None
+    assert increment.decide(con, "second", "recipe", KEPT).nothing_kept is not None
+
+
+def test_another_run_decided_nothing_for_this_one(con: Connection) -> None:
+    assert increment.mode(con, "first") is None
+    increment.decide(con, "second", "recipe", KEPT)
+    assert increment.mode(con, "another") is None
