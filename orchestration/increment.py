@@ -13,6 +13,7 @@ Tables of schema `increment`:
     customers_due(customer_id): customers all of whose rows are due; also those who are gone.
     days(evaluated_on, spend_days, activity_days, repeat_days, due): each day of evaluation with its windows; `due`
         `counted` (new), `valued` (its fit changed) or NULL.
+    by_hand_<model>: there, where a model that keeps rows was built outside of a run (macro `forget_increments`).
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from typing import Literal
 
 import duckdb
 
-from orchestration.database import table_exists
+from orchestration.database import identifier, table_exists
 from orchestration.settings import Settings
 
 Increment = Literal["due", "all"]
@@ -42,6 +43,8 @@ _RECIPE = (
 _LIBRARIES = ("dbt-core", "dbt-duckdb", "duckdb", "numpy", "scipy")
 # From this share of due customers on, replacing whole tables costs less.
 _MOST_KEPT = 0.4
+
+_BY_HAND = "by_hand_"  # what `forget_increments` names its tables
 
 _TABLES = """
 create table if not exists increment.run (run_id varchar, recipe varchar, keeps boolean, is_finished boolean);
@@ -125,7 +128,9 @@ def _why_nothing_is_kept(con: duckdb.DuckDBPyConnection, recipe: str, kept: Coll
     """The reason, or None; where the run before was finished, what it left due is cleared."""
     found = con.execute("select recipe, keeps, is_finished from increment.run").fetchone()
     if found is None:
-        return "nothing was built before, or a model was built by hand"
+        return "nothing was built before"
+    if by_hand := _built_by_hand(con):
+        return f"{by_hand[0]} was built by hand"
     built_by, kept_rows, is_finished = found
     if built_by != recipe:
         return "models, policies or libraries changed"
@@ -139,6 +144,15 @@ def _why_nothing_is_kept(con: duckdb.DuckDBPyConnection, recipe: str, kept: Coll
         con.execute("delete from intermediate.int_customers_moved")
         con.execute("update increment.days set due = null")
     return None
+
+
+def _built_by_hand(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Kept models that somebody built outside of a run: they may know facts that no note tells."""
+    found = con.execute(
+        "select table_name from information_schema.tables where table_schema = 'increment' and table_name like ?",
+        [f"{_BY_HAND}%"],
+    ).fetchall()
+    return sorted(str(name).removeprefix(_BY_HAND) for (name,) in found)
 
 
 def _note_customers(con: duckdb.DuckDBPyConnection) -> None:
@@ -174,6 +188,8 @@ def _note_days(con: duckdb.DuckDBPyConnection) -> None:
 
 def _forget(con: duckdb.DuckDBPyConnection) -> None:
     """Note the facts and days of now, with everything due."""
+    for name in _built_by_hand(con):
+        con.execute(f"drop table increment.{identifier(_BY_HAND + name)}")
     con.execute("create or replace table increment.customers_seen as from intermediate.int_customer_fingerprints")
     con.execute("create or replace table increment.customers_due as select customer_id from increment.customers_seen")
     con.execute("""

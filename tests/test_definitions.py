@@ -17,6 +17,7 @@ GROUPS = {
     "reference",
     "staging",
     "valuation",
+    "increment",
     "intermediate",
     "marts",
     "quality",

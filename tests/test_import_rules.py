@@ -27,6 +27,7 @@ SHARED = {
     "as_of",
     "files",
     "fingerprint",
+    "increment",
     "partitions",
     "policy_rows",
     "policy_tables",

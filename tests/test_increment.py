@@ -121,10 +121,11 @@ def test_most_customers_due_means_all(con: Connection) -> None:
     assert increment.decide(con, "second", "recipe", KEPT).nothing_kept == "5 of 10 customers changed"
 
 
-def test_a_model_built_by_hand_throws_the_notes_away(con: Connection) -> None:
-    con.execute("drop table if exists increment.run")
-    assert increment.mode(con, "first") is None
-    assert increment.decide(con, "second", "recipe", KEPT).nothing_kept is not None
+def test_a_model_built_by_hand_makes_the_next_run_build_everything_once(con: Connection) -> None:
+    con.execute("create table increment.by_hand_customer_history as select 1 as by_hand")
+    assert increment.decide(con, "second", "recipe", KEPT).nothing_kept == "customer_history was built by hand"
+    increment.finish(con, "second")
+    assert increment.decide(con, "third", "recipe", KEPT).nothing_kept is None
 
 
 def test_another_run_decided_nothing_for_this_one(con: Connection) -> None:

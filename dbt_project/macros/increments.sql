@@ -103,7 +103,7 @@
 {%- endmacro %}
 
 {#- Take away what is due, what is of no day of evaluation, and put in what was built; or replace the whole. Built by hand,
-    a table may know more than the notes of what was kept, so these are thrown away: the next run builds everything. -#}
+    a table may know more than the notes of what was kept, so the next run builds everything. -#}
 {% materialization kept, adapter='duckdb', supported_languages=['sql'] -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- if not increments() or existing is none -%}
@@ -131,9 +131,10 @@
     {{ return({'relations': [target]}) }}
 {%- endmaterialization %}
 
-{#- Statement that makes the next run build everything, where no run decided what this one builds. -#}
+{#- Statement that makes the next run build everything, where no run decided what this one builds: a table of a name of its
+    own, because models are built side by side. A database in which no run ever decided anything needs none. -#}
 {% macro forget_increments() -%}
-    {%- if var('increment', '') == '' -%}
-        drop table if exists {{ increment_table('run') }};
+    {%- if var('increment', '') == '' and adapter.check_schema_exists(this.database, 'increment') -%}
+        create or replace table {{ increment_table('by_hand_' ~ this.identifier) }} as select 1 as by_hand;
     {%- endif -%}
 {%- endmacro %}

@@ -1,4 +1,5 @@
-{#- What the models of customers and days are counted from, fact by fact: a column that one of them reads is named here. -#}
+{#- What the models of customers and days are counted from, fact by fact: a column that one of them reads is named
+    here. -#}
 {%- set facts = [
     ('int_purchase_days_aggregated', [
         'purchased_on', 'purchases', 'promoted_purchases', 'new_item_purchases', 'units_bought', 'purchased_amount',
@@ -35,8 +36,8 @@ answers as (
 hashed as (
     select
         customer_id,
-        {{ row_hash(["'customers'", 'first_seen_on']) }} as row_hash
-    from {{ ref('int_customers_known') }}
+        {{ row_hash(["'customers'", 'first_seen_at']) }} as row_hash
+    from {{ ref('stg_identity__customers') }}
     union all
     select * from categories
     union all

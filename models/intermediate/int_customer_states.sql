@@ -1,5 +1,6 @@
 {{ config(materialized='kept', due='placed') }}
--- depends_on: {{ ref('int_customers_moved') }}, {{ ref('tier_schemes') }}, {{ ref('lifecycle_rules') }}, {{ ref('rfm_thresholds') }}
+-- depends_on: {{ ref('int_customers_moved') }}
+-- depends_on: {{ ref('tier_schemes') }}, {{ ref('lifecycle_rules') }}, {{ ref('rfm_thresholds') }}
 {%- set tiers = policy_rules('tier_schemes') %}
 {%- set stages = policy_rules('lifecycle_rules', scheme='lifecycle_view', outcome='stage') %}
 {%- set thresholds = policy_rules('rfm_thresholds', scheme='measure', outcome='score') %}

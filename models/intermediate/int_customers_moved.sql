@@ -1,13 +1,16 @@
--- depends_on: {{ ref('int_customer_snapshots') }}, {{ ref('int_customer_values') }}, {{ ref('int_evaluation_days') }}, {{ ref('int_spend_cuts') }}, {{ ref('int_rfm_cuts') }}
-{#- The cut points and what each is compared with, as `customer_measures` does. A cut that moved can change the placement
-    of those customers alone whose measure lies between where it was and where it is. -#}
+-- depends_on: {{ ref('int_customer_snapshots') }}, {{ ref('int_customer_values') }}
+-- depends_on: {{ ref('int_evaluation_days') }}, {{ ref('int_spend_cuts') }}, {{ ref('int_rfm_cuts') }}
+{#- The cut points and what each is compared with, as `customer_measures` does. A cut that moved can change the
+    placement of those customers alone whose measure lies between where it was and where it is. -#}
 {%- set by_snapshot = [
     ('top_spend', 'window_spend'), ('median_spend', 'window_spend'),
     ('value_high', 'total_spend'), ('value_middle', 'total_spend'),
 ] %}
 {%- for cut in ['first_cut', 'second_cut', 'third_cut', 'fourth_cut'] %}
 {%- do by_snapshot.extend([
-    ('recency_' ~ cut, 'days_since_purchase'), ('frequency_' ~ cut, 'total_purchases'), ('monetary_' ~ cut, 'total_spend'),
+    ('recency_' ~ cut, 'days_since_purchase'),
+    ('frequency_' ~ cut, 'total_purchases'),
+    ('monetary_' ~ cut, 'total_spend'),
 ]) %}
 {%- endfor %}
 {%- set by_value = [('clv_high', 'net_clv_365d'), ('clv_middle', 'net_clv_365d')] %}
