@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 DAYS_OF_YEAR = 365.0
 # From so many buyers on, parameters are stated to so many digits, a hundredth of their standard error: two accounts
-# that turn out to be one person must not move the value of everybody else in every month (docs/decisions/0009).
+# that turn out to be one person must not move the value of everybody else in every month (docs/decisions/0011).
 _STATED_FROM = 20_000
 _STATED_DIGITS = 4
 
