@@ -22,7 +22,15 @@ def specs() -> dict[tuple[str, ...], dg.AssetSpec]:
 
 
 def test_a_key_is_schema_and_name_and_the_group_is_the_schema(specs: dict[tuple[str, ...], dg.AssetSpec]) -> None:
-    assert {key[0] for key in specs} == {"policy", "reference", "staging", "intermediate", "marts", "quality"}
+    assert {key[0] for key in specs} == {
+        "policy",
+        "reference",
+        "staging",
+        "increment",
+        "intermediate",
+        "marts",
+        "quality",
+    }
     assert all(spec.group_name == key[0] for key, spec in specs.items())
 
 
