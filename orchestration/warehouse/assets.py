@@ -122,9 +122,12 @@ def customers_due(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg
         decided = increment.decide(
             con, run.run_id, increment.recipe(settings), _KEPT, keep=run.job_name != _REBUILDS_EVERYTHING
         )
-    told = {"customers": decided.customers, "days_due": decided.days_due, "days": decided.days}
-    why = {"nothing_kept": decided.nothing_kept} if decided.nothing_kept else {}
-    return dg.MaterializeResult(metadata={"dagster/row_count": decided.customers_due, **told, **why})
+    due = {
+        "customers_due": f"{decided.customers_due:,} of {decided.customers:,}",
+        "days_due_for_everybody": f"{decided.days_due} of {decided.days}",
+    }
+    why = {"full_because": decided.nothing_kept} if decided.nothing_kept else {}
+    return dg.MaterializeResult(metadata={"dagster/row_count": decided.customers_due, **due, **why})
 
 
 @dbt_assets(manifest=_manifest, dagster_dbt_translator=_translator, name="warehouse", select=_after_valuation())

@@ -35,6 +35,8 @@ _THRESHOLDS = {
     ("orchestration/publication/row_changes.py", "_FEW"): "0.5",
     ("orchestration/cleaning/due.py", "_MOST"): "0.9",
     ("orchestration/identity/recipes.py", "_MOST_AS_DELTA"): "0.9",
+    ("orchestration/increment.py", "_MOST_KEPT"): "0.9",
+    ("orchestration/valuation/fitting.py", "_STATED_FROM"): "1",
 }
 # What a cell is given now and then instead of a value of another row.
 _ODD = ("", "？？", "2026-02-30", "1900-01-01", "-1", "９９", "未知", "0")
