@@ -77,6 +77,7 @@ def _clean_asset(contract: Contract) -> dg.AssetsDefinition:
                 "deliveries_due": counts.deliveries_due,
                 "rows_due": counts.rows_due,
                 "keys_due": counts.keys_due,
+                "full_because": counts.full_because,
                 "quarantine_rate": _rate(counts.quarantined, counts.received),
                 "seconds": round(time.monotonic() - started, 2),
             }

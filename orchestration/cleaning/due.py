@@ -33,9 +33,10 @@ _MOST = 0.5
 
 @dataclass(frozen=True)
 class Due:
-    """What is due of one dataset: everything, or some delivery dates, with or without rows now."""
+    """What is due of one dataset: everything, with the reason, or some delivery dates, with or without rows now."""
 
     everything: bool = True
+    because: str = ""
     days: frozenset[date] = frozenset()
 
     def holds(self, delivery_date: str) -> str:
@@ -77,14 +78,18 @@ def find(con: duckdb.DuckDBPyConnection, contract: Contract, made_by: str, relea
         "select delivery_date, recipe, signature from clean.cleaned_deliveries where source = $1 and dataset = $2",
         [contract.source, contract.dataset],
     ).fetchall()
-    if any(recipe != made_by for _, recipe, _ in noted) or not _are_kept_whole(con, contract):
-        return Due()
     before = {day: signature for day, _, signature in noted}
+    if not before:
+        return Due(because="nothing was cleaned before")
+    if any(recipe != made_by for _, recipe, _ in noted):
+        return Due(because="contract, rules, decided values or code changed")
+    if not _are_kept_whole(con, contract):
+        return Due(because="the kept tables do not agree with their account")
     now = _deliveries(con, contract, released)
     days = {day for day in before.keys() | now.keys() if _differs(now.get(day), before.get(day))}
     rows_due = sum(now[day].rows for day in days & now.keys())
-    if not before or rows_due > _MOST * sum(delivery.rows for delivery in now.values()):
-        return Due()
+    if rows_due > _MOST * sum(delivery.rows for delivery in now.values()):
+        return Due(because="most deliveries are due")
     return Due(everything=False, days=frozenset(days))
 
 

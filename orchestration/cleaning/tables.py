@@ -39,6 +39,7 @@ class Counts:
     deliveries_due: int = field(default=0, compare=False)
     rows_due: int = field(default=0, compare=False)
     keys_due: int = field(default=0, compare=False)
+    full_because: str = field(default="", compare=False)
 
 
 def clean_table(con: duckdb.DuckDBPyConnection, settings: Settings, contract: Contract) -> Counts:
@@ -58,7 +59,7 @@ def clean_table(con: duckdb.DuckDBPyConnection, settings: Settings, contract: Co
     con.execute("begin")
     try:
         due = find(con, contract, made_by, let_go)
-        work = {}
+        work: dict[str, int] = {}
         if due.everything or due.days:
             due = _decide(con, settings, contract, due, tokens, decided, about_values)
             deduplicate.load(con, contract, due)
@@ -77,7 +78,7 @@ def clean_table(con: duckdb.DuckDBPyConnection, settings: Settings, contract: Co
         if is_machine_fault(error):
             raise machine_fault(error, f"Cleaning {contract.table} in {settings.database}") from error
         raise
-    return Counts(**counts, **work)
+    return Counts(**counts, **work, full_because=due.because)
 
 
 def _decide(

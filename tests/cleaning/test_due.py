@@ -135,7 +135,8 @@ def test_an_edited_token_or_contract_makes_everything_due(
     assert clean_table(con, settings, contract).rows_due == 0
     edited = contract.model_copy(deep=True)
     edited.columns["member_id"].empty_values.append("散客户")
-    assert clean_table(con, settings, edited).rows_due == 4
+    counts = clean_table(con, settings, edited)
+    assert (counts.rows_due, counts.full_because) == (4, "contract, rules, decided values or code changed")
     assert con.execute("select count(member_id) from clean.pos_sales").fetchall() == [(0,)]
 
 
@@ -156,7 +157,9 @@ def test_what_does_not_agree_with_its_own_account_is_built_anew(
     night([{"day": 1}, {"day": 2, "amount": "2"}, {"day": 3, "amount": "x"}])
     whole = kept(con)
     con.execute(damage)
-    assert clean_table(con, settings, contract).rows_due == 3
+    counts = clean_table(con, settings, contract)
+    assert counts.rows_due == 3
+    assert counts.full_because in ("nothing was cleaned before", "the kept tables do not agree with their account")
     assert kept(con) == whole
 
 
