@@ -558,25 +558,27 @@ def _write_links(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) 
         select l, r, 'decided_same', 1.0, null from must_links
         union all
         select o.owner_id, o.record_id, o.rule, coalesce(k.confidence, 1.0), null
-        from owned as o left join link_confidence as k on k.rule = o.rule;
-        create or replace temp table attached_pairs as select distinct l, r from attached;
+        from owned as o left join link_confidence as k on k.rule = o.rule
         """
     )
-    compare_known(connection, policy, "attached_pairs", "attached_levels")
+    # Thousands of pairs agree and differ alike: the evidence is written once for each pattern of levels.
+    fields = ", ".join(FIELDS)
+    alike = " and ".join(f"p.{f} is not distinct from c.{f}" for f in FIELDS)
     connection.execute(
         f"""
         create or replace table identity.links as
-        with levels as (
-            select l, r, {evidence_map("e")} as evidence from strong_evidence as e
+        with evident as (
+            select l, r from strong_evidence
             union all
-            select l, r, {evidence_map("e")} from scored_evidence as e
-            where not exists (select 1 from strong_evidence as s where s.l = e.l and s.r = e.r)
+            select l, r from scored_evidence
             union all
-            select l, r, {evidence_map("e")} from attached_levels as e
-            where
-                not exists (select 1 from strong_evidence as s where s.l = e.l and s.r = e.r)
-                and not exists (select 1 from scored_evidence as s where s.l = e.l and s.r = e.r)
-        )
+            select l, r from attached
+        ),
+        compared as (select l, r, {fields} from known_levels semi join evident using (l, r)),
+        patterns as (
+            select *, {evidence_map("p")} as evidence from (select distinct {fields} from compared) as p
+        ),
+        levels as (select c.l, c.r, p.evidence from compared as c inner join patterns as p on {alike})
         select
             l.source as left_source, l.record_key as left_record_key,
             r.source as right_source, r.record_key as right_record_key,

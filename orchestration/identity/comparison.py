@@ -512,9 +512,5 @@ def compare_pairs(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy,
 
 def evidence_map(alias: str) -> str:
     """SQL map from field to level for the fields that both records fill in."""
-    fields = ", ".join(f"'{f}'" for f in FIELDS)
-    values = ", ".join(f"{alias}.{f}" for f in FIELDS)
-    return (
-        "map_from_entries(list_filter(list_transform(list_zip("
-        f"[{fields}], [{values}]), lambda x: {{'k': x[1], 'v': x[2]}}), lambda x: x.v <> 'unknown'))"
-    )
+    entries = ", ".join(f"{{'k': '{f}', 'v': {alias}.{f}}}" for f in FIELDS)
+    return f"map_from_entries(list_filter([{entries}], lambda x: x.v <> 'unknown'))"

@@ -30,16 +30,27 @@ with owners as (
         m.phone is not null and n.kind in ('full', 'latin') and n.name_key is not null
         and coalesce(m.member_id, m.account_id) is null
 ),
-described as (
+numbered as (
     select
-        p.e164, o.source, o.owner,
-        regexp_replace(lower(strip_accents(n.surname)), '[. ''-]', '', 'g') as surname,
-        regexp_replace(lower(strip_accents(n.given_name)), '[. ''-]', '', 'g') as given_name,
-        coalesce(o.registered_at, o.first_delivered::timestamp) as used_at
+        p.e164, o.source, o.owner, o.name, coalesce(o.registered_at, o.first_delivered::timestamp) as used_at
     from owners as o
     inner join clean.phones as p on p.value = o.phone
-    left join clean.names as n on n.value = o.name
     where p.e164 is not null
+),
+-- Only where somebody was there long after somebody else came is there anything to find out.
+long_used as (
+    select e164 from numbered
+    group by e164
+    having count(*) > 1 and max(used_at) > min(used_at) + to_days($gap::integer)
+),
+described as (
+    select
+        o.e164, o.source, o.owner, o.used_at,
+        regexp_replace(lower(strip_accents(n.surname)), '[. ''-]', '', 'g') as surname,
+        regexp_replace(lower(strip_accents(n.given_name)), '[. ''-]', '', 'g') as given_name
+    from numbered as o
+    inner join long_used as u on u.e164 = o.e164
+    left join clean.names as n on n.value = o.name
 )
 select
     e164, source, owner, any_value(surname) as surname, any_value(given_name) as given_name,
@@ -48,7 +59,6 @@ from described
 group by e164, source, owner
 qualify
     count(*) over (partition by e164) between 2 and $most
-    -- Only where somebody was there long after somebody else came is there anything to find out.
     and max(first_at) over (partition by e164) > min(first_at) over (partition by e164) + to_days($gap::integer)
 """
 
