@@ -77,9 +77,7 @@ def recipe(settings: Settings) -> str:
     return digest.hexdigest()
 
 
-def decide(
-    con: duckdb.DuckDBPyConnection, run_id: str, recipe: str, kept: Collection[str], *, keep: bool = True
-) -> Decision:
+def decide(con: duckdb.DuckDBPyConnection, run_id: str, recipe: str, kept: Collection[str]) -> Decision:
     """Write what this run must build, from the facts and days of evaluation in `intermediate`.
 
     Args:
@@ -87,12 +85,10 @@ def decide(
         run_id: of this run.
         recipe: checksum of what makes the tables.
         kept: `schema.table` of each table that keeps rows: where one is missing, everything is due.
-        keep: whether rows may be kept at all.
     """
     con.execute("begin")
     con.execute(_TABLES)
-    reason = None if keep else "everything was asked for"
-    reason = reason or _why_nothing_is_kept(con, recipe, kept)
+    reason = _why_nothing_is_kept(con, recipe, kept)
     if reason is None:
         _note_days(con)
         _note_customers(con)

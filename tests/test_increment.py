@@ -93,17 +93,16 @@ def test_what_a_finished_run_built_is_not_due_again(con: Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "kept", "keep", "why"),
+    ("recipe", "kept", "why"),
     [
-        ("another", KEPT, True, "models, policies or libraries changed"),
-        ("recipe", (*KEPT, "marts.customer_history"), True, "marts.customer_history is not there"),
-        ("recipe", KEPT, False, "everything was asked for"),
+        ("another", KEPT, "models, policies or libraries changed"),
+        ("recipe", (*KEPT, "marts.customer_history"), "marts.customer_history is not there"),
     ],
 )
 def test_nothing_is_kept_where_it_cannot_be_trusted(
-    con: Connection, recipe: str, kept: tuple[str, ...], keep: bool, why: str
+    con: Connection, recipe: str, kept: tuple[str, ...], why: str
 ) -> None:
-    decided = increment.decide(con, "second", recipe, kept, keep=keep)
+    decided = increment.decide(con, "second", recipe, kept)
     assert decided.nothing_kept == why
     assert increment.mode(con, "second") == "all"
     assert (decided.customers_due, decided.days_due) == (10, 2)

@@ -26,8 +26,6 @@ from orchestration.warehouse.model_tests import ModelTest, read_tests, run_tests
 from orchestration.warehouse.seed_tables import load_seeds
 
 _ERROR = dg.AssetCheckSeverity.ERROR
-# The job that a person runs who trusts nothing that was kept.
-_REBUILDS_EVERYTHING = "rebuild_all"
 # Names that dagster-dbt gives to the same.
 _FAILED_ROWS = "dagster_dbt/failed_row_count"
 _DURATION = "Execution Duration"
@@ -117,11 +115,8 @@ _KEPT = frozenset(
 )
 def customers_due(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[Any]:
     """Decide what the models of customers and days must build."""
-    run, settings = context.run, warehouse.settings
     with warehouse.connect() as con:
-        decided = increment.decide(
-            con, run.run_id, increment.recipe(settings), _KEPT, keep=run.job_name != _REBUILDS_EVERYTHING
-        )
+        decided = increment.decide(con, context.run.run_id, increment.recipe(warehouse.settings), _KEPT)
     due = {
         "customers_due": f"{decided.customers_due:,} of {decided.customers:,}",
         "days_due_for_everybody": f"{decided.days_due} of {decided.days}",
