@@ -127,7 +127,7 @@ def build_customers(connection: duckdb.DuckDBPyConnection, policy: IdentityPolic
     )  # fmt: skip
     connection.execute(_TOTALS)
     connection.execute(_CONTENTS)
-    full_because = why_all_is_due(connection, "customers", made_by) or find_due(
+    full_because = why_all_is_due(connection, "customers", "golden_contents", made_by) or find_due(
         connection, "identity.golden_contents", ("customer_id",)
     )
     narrowed = "" if full_because else "and x.customer_id in (from due)"

@@ -33,13 +33,21 @@ def recipe(*parts: object) -> str:
     return hashlib.sha256(repr((_code(), duckdb.__version__, parts)).encode()).hexdigest()
 
 
-def why_all_is_due(connection: duckdb.DuckDBPyConnection, table: str, made_by: str) -> str:
-    """Say why what is kept of `identity.<table>` does not hold; empty where it was made by the recipe `made_by`."""
+def why_all_is_due(connection: duckdb.DuckDBPyConnection, table: str, contents: str, made_by: str) -> str:
+    """Say why what is kept of `identity.<table>` does not hold; empty where it does.
+
+    It holds where it was made by the recipe `made_by` and `identity.<contents>` has the checksum of each of its rows.
+    """
     _write_table(connection)
     row = connection.execute("select recipe from identity.recipes where table_name = ?", [table]).fetchone()
-    if row is None or not table_exists(connection, "identity", table):
+    if row is None or not all(table_exists(connection, "identity", name) for name in (table, contents)):
         return "nothing is kept of an earlier run"
-    return "" if row[0] == made_by else "policy, code or engine changed since the last run"
+    if row[0] != made_by:
+        return "policy, code or engine changed since the last run"
+    counts = connection.execute(
+        f"select (select count(*) from identity.{table}) = (select count(*) from identity.{contents})"
+    ).fetchone()
+    return "" if counts and counts[0] else "what is kept of the last run is incomplete"
 
 
 def find_due(connection: duckdb.DuckDBPyConnection, kept: str, key: Sequence[str]) -> str:

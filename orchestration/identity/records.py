@@ -365,7 +365,7 @@ def build_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy)
         connection.execute(statement)
     least = {"min_user_name_length": policy.limit("min_user_name_length")}
     made_by = recipe(sorted(policy.source_trust.items()), policy.blocked, least, variants)
-    full_because = why_all_is_due(connection, "records", made_by) or find_due(
+    full_because = why_all_is_due(connection, "records", "record_contents", made_by) or find_due(
         connection, "identity.record_contents", ("source", "record_key")
     )
     with transaction(connection):

@@ -116,3 +116,20 @@ def test_a_broken_off_step_leaves_golden_records_that_are_made_again(
     assert world.rows("select city from identity.customers where city is not null") == [("成都市",)]
     assert world.resolve()["customers"]["golden_records_due"] == 1
     assert world.rows("select city from identity.customers where city is not null") == [("杭州市",)]
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        ("delete from identity.customers", "what is kept of the last run is incomplete"),
+        ("drop table identity.golden_contents", "nothing is kept of an earlier run"),
+    ],
+)
+def test_what_was_lost_of_golden_records_is_made_again(world: Any, damage: str, why: str) -> None:
+    world.member("M1", "张伟", "13912340001")
+    world.resolve()
+    before = outcome(world)
+    world.connection.execute(damage)
+    report = stage.make_customers(world.connection, world.settings)
+    assert (report["golden_records_due"], report["full_because"]) == (1, why)
+    assert outcome(world) == before
