@@ -26,7 +26,10 @@
         {{ also }}
     {%- endcall -%}
     {{ run_hooks(post_hooks) }}
-    {%- do log_row_count(target) -%}
+    {#- To count the rows of a view is to make them. -#}
+    {%- if type == 'table' -%}
+        {%- do log_row_count(target) -%}
+    {%- endif -%}
     {%- do adapter.commit() -%}
     {{ return({'relations': [target]}) }}
 {%- endmacro %}
