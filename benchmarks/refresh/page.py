@@ -16,7 +16,7 @@ STAGES = {
     "ingestion": ("raw__",),
     "cleaning": ("clean__", "deliveries", "quality__", "conservation"),
     "identity": ("identity_", "identity__"),
-    "warehouse (dbt)": ("purchases_for_valuation", "warehouse"),
+    "warehouse (dbt)": ("purchases_for_valuation", "warehouse", "increment__"),
     "valuation": ("valuation",),
     "publication": ("serving__", "end"),
 }
