@@ -89,19 +89,18 @@ def _bring_up_to_date(
 ) -> Difference:
     """Move rows that differ elsewhere than in the columns `in_place` to the end; write those over in all others."""
     compared = _row_hash([column for column in wanted.columns if column not in in_place], in_place)
-    hashes = f"{compared} as h, {_row_hash(in_place) if in_place else 0} as over"
-    connection.execute(
-        f"create or replace temp table held_rows as select rowid as row_id, {hashes} from {wanted.target}"
-    )
+    # No column of a mart begins with an underscore.
+    hashes = f"{compared} as _hash, {_row_hash(in_place) if in_place else 0} as _over"
+    connection.execute(f"create or replace temp table held_rows as select rowid as _row, {hashes} from {wanted.target}")
     kept = ", ".join([hashes, *(identifier(name) for name, _ in in_place)])
     connection.execute(f"create or replace temp table wanted_rows as select {kept} from ({wanted.select})")
     _find_differing(connection)
     rows, added, removed, distinct = _counts(
         connection,
         "select (select count(*) from wanted_rows), "
-        "(select count(*) from wanted_rows semi join differing_rows using (h)), "
-        "(select count(*) from held_rows semi join differing_rows using (h)), "
-        f"{'(select count(*) = count(distinct h) from held_rows)' if in_place else 'true'}",
+        "(select count(*) from wanted_rows semi join differing_rows using (_hash)), "
+        "(select count(*) from held_rows semi join differing_rows using (_hash)), "
+        f"{'(select count(*) = count(distinct _hash) from held_rows)' if in_place else 'true'}",
     )
     moved = max(added, removed)
     out_of_order += moved
@@ -115,23 +114,24 @@ def _bring_up_to_date(
             names = [identifier(name) for name, _ in in_place]
             # As a table of its own: joined within the update it took forty times as long.
             connection.execute(
-                f"create or replace temp table fresh_rows as select row_id, {', '.join(names)} "
-                "from wanted_rows join held_rows on held_rows.h = wanted_rows.h and held_rows.over <> wanted_rows.over"
+                f"create or replace temp table fresh_rows as select _row, {', '.join(names)} "
+                "from wanted_rows join held_rows on held_rows._hash = wanted_rows._hash "
+                "and held_rows._over <> wanted_rows._over"
             )
             (replaced,) = _counts(
                 connection,
                 f"update {wanted.target} as held set {', '.join(f'{name} = fresh_rows.{name}' for name in names)} "
-                "from fresh_rows where held.rowid = fresh_rows.row_id",
+                "from fresh_rows where held.rowid = fresh_rows._row",
             )
         if moved:
             names = [identifier(name) for name, _ in wanted.columns]
             connection.execute(
                 f"delete from {wanted.target} "
-                "where rowid in (select row_id from held_rows semi join differing_rows using (h))"
+                "where rowid in (select _row from held_rows semi join differing_rows using (_hash))"
             )
             connection.execute(
                 f"insert into {wanted.target} select {', '.join(names)} "
-                f"from (select *, {compared} as h from ({wanted.select})) semi join differing_rows using (h) "
+                f"from (select *, {compared} as _hash from ({wanted.select})) semi join differing_rows using (_hash) "
                 f"{wanted.order}"
             )
         connection.execute("commit")
@@ -144,18 +144,18 @@ def _bring_up_to_date(
 def _find_differing(connection: duckdb.DuckDBPyConnection) -> None:
     """Write the hashes that wanted and held rows do not hold equally often into `differing_rows`."""
     connection.execute(
-        "create or replace temp table differing_rows as select h from wanted_rows anti join held_rows using (h) "
-        "union all select h from held_rows anti join wanted_rows using (h)"
+        "create or replace temp table differing_rows as select _hash from wanted_rows anti join held_rows using (_hash) "
+        "union all select _hash from held_rows anti join wanted_rows using (_hash)"
     )
     # What both hold is found at half the cost of counting; rows that are there several times tell by their sum.
-    of_the_rest = "select (count(*), coalesce(sum(h), 0)) from {} anti join differing_rows using (h)"
+    of_the_rest = "select (count(*), coalesce(sum(_hash), 0)) from {} anti join differing_rows using (_hash)"
     (equal,) = _counts(
         connection, f"select ({of_the_rest.format('wanted_rows')}) = ({of_the_rest.format('held_rows')})"
     )
     if not equal:
         connection.execute(
-            "create or replace temp table differing_rows as select h from (select h, 1 as occurrences from wanted_rows "
-            "union all select h, -1 from held_rows) group by h having sum(occurrences) <> 0"
+            "create or replace temp table differing_rows as select _hash from (select _hash, 1 as occurrences from wanted_rows "
+            "union all select _hash, -1 from held_rows) group by _hash having sum(occurrences) <> 0"
         )
 
 

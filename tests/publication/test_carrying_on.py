@@ -28,7 +28,7 @@ select 'c' || lpad(i::varchar, 5, '0') as customer_id, 'name ' || i as display_n
        case when i % 50 = 0 then 0.0 else i end::double as balance
 from range(2500) as t(i);
 create table marts.twice as select 'c' || (i % 600) as customer_id, 'x' as what from range(2400) as t(i);
-create table marts.numbers as select i as number, 2 * i as twofold from range(2400) as t(i);
+create table marts.numbers as select i as h, 2 * i as over, 'x' || i as row_id from range(2400) as t(i);
 comment on table marts.fct_visits is 'Visits.';
 comment on column marts.fct_visits.spent is 'Yuan.';
 create view marts.visitors as select distinct customer_id from marts.fct_visits;
@@ -132,7 +132,9 @@ def both_ways(settings: Settings, first: tuple[Path, Manifest], tmp_path: Path):
         ("update marts.figures set display_name = 'other ' || display_name", {"figures": 2_500}),
         ("update marts.figures set clv = -clv, balance = null", {"figures": 2_500}),
         ("update marts.figures set clv = -clv, customer_id = 'c1', display_name = 'x'", {"figures": 2_500}),
-        ("update marts.numbers set number = -number - 1, twofold = -twofold - 1", {"numbers": 2_400}),
+        ("update marts.numbers set h = -h - 1, over = -over - 1", {"numbers": 2_400}),
+        ("update marts.numbers set row_id = 'y' where h = 7", {"numbers": 2}),
+        ("update marts.numbers set over = -over - 1, row_id = ''", {"numbers": 2_400}),
         ("update marts.fct_sales set amount = amount + 1", {"fct_sales": 2}),
     ],
 )
