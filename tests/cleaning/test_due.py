@@ -227,7 +227,7 @@ def test_random_nights_give_the_tables_of_a_build_from_nothing(
 
 
 @pytest.mark.slow
-@hypothesis_settings(QUIETLY, max_examples=200)
+@hypothesis_settings(QUIETLY, max_examples=60)
 @given(NIGHTS)
 def test_many_random_nights_give_the_tables_of_a_build_from_nothing(
     con: duckdb.DuckDBPyConnection, contract: Contract, settings: Settings, deliver: Any, nights: list[Any]
