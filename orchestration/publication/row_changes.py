@@ -145,7 +145,8 @@ def _find_differing(connection: duckdb.DuckDBPyConnection) -> None:
     """Write the hashes that wanted and held rows do not hold equally often into `differing_rows`."""
     connection.execute(
         "create or replace temp table differing_rows as "
-        "select _hash from wanted_rows anti join held_rows using (_hash) union all select _hash from held_rows anti join wanted_rows using (_hash)"
+        "select _hash from wanted_rows anti join held_rows using (_hash) "
+        "union all select _hash from held_rows anti join wanted_rows using (_hash)"
     )
     # What both hold is found at half the cost of counting; rows that are there several times tell by their sum.
     of_the_rest = "select (count(*), coalesce(sum(_hash), 0)) from {} anti join differing_rows using (_hash)"
@@ -155,7 +156,8 @@ def _find_differing(connection: duckdb.DuckDBPyConnection) -> None:
     if not equal:
         connection.execute(
             "create or replace temp table differing_rows as "
-            "select _hash from (select _hash, 1 as occurrences from wanted_rows union all select _hash, -1 from held_rows) group by _hash having sum(occurrences) <> 0"
+            "select _hash from (select _hash, 1 as occurrences from wanted_rows "
+            "union all select _hash, -1 from held_rows) group by _hash having sum(occurrences) <> 0"
         )
 
 
