@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from sqlalchemy import Connection
 
 from orchestration.event_storage import OpenSqliteEventLogStorage
 from orchestration.jobs import open_instance
@@ -49,15 +50,22 @@ def test_a_file_is_asked_once_which_tables_and_columns_it_has(
 ) -> None:
     asked: list[str] = []
     has_table, has_column = SqliteEventLogStorage.has_table, SqliteEventLogStorage._has_asset_key_col_on_connection
-    monkeypatch.setattr(SqliteEventLogStorage, "has_table", lambda s, t: asked.append(t) or has_table(s, t))
-    monkeypatch.setattr(
-        SqliteEventLogStorage,
-        "_has_asset_key_col_on_connection",
-        lambda s, con, c: asked.append(c) or has_column(s, con, c),
-    )
+
+    def ask_table(storage: SqliteEventLogStorage, table: str) -> bool:
+        asked.append(table)
+        return has_table(storage, table)
+
+    def ask_column(storage: SqliteEventLogStorage, connection: Connection, column: str) -> bool:
+        asked.append(column)
+        return has_column(storage, connection, column)
+
+    monkeypatch.setattr(SqliteEventLogStorage, "has_table", ask_table)
+    monkeypatch.setattr(SqliteEventLogStorage, "_has_asset_key_col_on_connection", ask_column)
+    storage = instance.event_log_storage
+    assert isinstance(storage, OpenSqliteEventLogStorage)
     with instance:
         for _ in range(3):
             dg.materialize([numbers], instance=instance)
-        assert not instance.event_log_storage.has_table("no_such_table")
+        assert not storage.has_table("no_such_table")
     assert len(asked) == len(set(asked))
     assert "last_materialization_timestamp" in asked
