@@ -163,8 +163,10 @@ def column_names(connection: duckdb.DuckDBPyConnection, schema: str, table: str)
 
 
 def table_exists(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
-    """Say whether the working database has this table or view."""
+    """Say whether the database of this connection has this table or view; others may be attached to it."""
     found = connection.execute(
-        "select 1 from information_schema.tables where table_schema = ? and table_name = ?", [schema, table]
+        "select 1 from information_schema.tables "
+        "where table_catalog = current_database() and table_schema = ? and table_name = ?",
+        [schema, table],
     ).fetchone()
     return found is not None
