@@ -13,7 +13,8 @@ Tables of schema `increment`:
     customers_due(customer_id): customers all of whose rows are due; also those who are gone.
     days(evaluated_on, spend_days, activity_days, repeat_days, due): each day of evaluation with its windows; `due`
         `counted` (new), `valued` (its fit changed) or NULL.
-    by_hand_<model>: there, where a model that keeps rows was built outside of a run (macro `forget_increments`).
+    by_hand_<name>: there, where a model that keeps rows (macro `forget_increments`) or valuation was made outside of a
+        run.
 """
 
 import hashlib
@@ -35,6 +36,7 @@ _RECIPE = (
     "dbt_project/macros/**/*.sql",
     "models/**/*.sql",
     "models/**/*.yml",
+    "orchestration/increment.py",
     "orchestration/valuation/*.py",
     "orchestration/warehouse/*.py",
     "seeds/policy/*",
@@ -44,7 +46,7 @@ _LIBRARIES = ("dbt-core", "dbt-duckdb", "duckdb", "numpy", "scipy")
 # From this share of due customers on, replacing whole tables costs less.
 _MOST_KEPT = 0.4
 
-_BY_HAND = "by_hand_"  # what `forget_increments` names its tables
+_BY_HAND = "by_hand_"  # the macro `forget_increments` knows it too
 
 _TABLES = """
 create table if not exists increment.run (run_id varchar, recipe varchar, keeps boolean, is_finished boolean);
@@ -118,6 +120,11 @@ def mode(con: duckdb.DuckDBPyConnection, run_id: str) -> Increment | None:
 def finish(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
     """Say that all that was due has been built; to be called when it has."""
     con.execute("update increment.run set is_finished = true where run_id = ?", [run_id])
+
+
+def built_by_hand(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Say that tables which kept rows are made from were made outside of a run: the next run builds everything."""
+    con.execute(f"create or replace table increment.{identifier(_BY_HAND + name)} as select 1 as by_hand")
 
 
 def _why_nothing_is_kept(con: duckdb.DuckDBPyConnection, recipe: str, kept: Collection[str]) -> str | None:

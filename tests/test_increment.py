@@ -121,7 +121,7 @@ def test_most_customers_due_means_all(con: Connection) -> None:
 
 
 def test_a_model_built_by_hand_makes_the_next_run_build_everything_once(con: Connection) -> None:
-    con.execute("create table increment.by_hand_customer_history as select 1 as by_hand")
+    increment.built_by_hand(con, "customer_history")
     assert increment.decide(con, "second", "recipe", KEPT).nothing_kept == "customer_history was built by hand"
     increment.finish(con, "second")
     assert increment.decide(con, "third", "recipe", KEPT).nothing_kept is None

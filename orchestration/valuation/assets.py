@@ -47,8 +47,10 @@ def valuation(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterat
     from orchestration.valuation.values import make_values
 
     with warehouse.connect() as connection:
-        keeps = increment.mode(connection, context.run.run_id) == "due"
-        report = make_values(connection, warehouse.settings.policy_dir, keeps=keeps)
+        decided = increment.mode(connection, context.run.run_id)
+        if decided is None:
+            increment.built_by_hand(connection, "valuation")
+        report = make_values(connection, warehouse.settings.policy_dir, keeps=decided == "due")
         schemas = {table: connection.execute(f"describe valuation.{table}").fetchall() for table in _TABLES}
         counts = {
             table: connection.execute(f"select count(*) from valuation.{table}").fetchall()[0][0] for table in _TABLES
