@@ -5,6 +5,7 @@ What belongs here: fitting, and forecasts by the models or by the plain rule. Wh
 """
 
 from dataclasses import astuple, dataclass
+from math import floor, log10, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +19,9 @@ from orchestration.valuation.purchases import Buyers
 Floats = NDArray[np.float64]
 
 DAYS_OF_YEAR = 365.0
-# From so many buyers on, parameters are stated to so many digits, a hundredth of their standard error: two accounts
-# that turn out to be one person must not move the value of everybody else in every month (docs/decisions/0011).
+# From so many buyers on, parameters are stated to the digit that their sampling error reaches: two accounts that turn
+# out to be one person must not move the value of everybody else in every month (docs/decisions/0011).
 _STATED_FROM = 20_000
-_STATED_DIGITS = 4
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,10 @@ def fit_models(buyers: Buyers, minimum_repeat_buyers: float) -> ModelFit:
     frequency, total = buyers.frequency[repeat], buyers.repeat_amount[repeat]
     spend, spend_optimum = gamma_gamma.fit(gamma_gamma.Spends(frequency, total))
     if len(buyers) >= _STATED_FROM:
-        purchases = bg_nbd.Parameters(*(_stated(value) for value in astuple(purchases)))
+        purchases = bg_nbd.Parameters(*(_stated(value, len(buyers)) for value in astuple(purchases)))
         # The mean spend hangs on q - 1.
-        spend = gamma_gamma.Parameters(_stated(spend.p), 1 + _stated(spend.q - 1), _stated(spend.gamma))
+        p, over_one, gamma = (_stated(value, count) for value in (spend.p, spend.q - 1, spend.gamma))
+        spend = gamma_gamma.Parameters(p, 1 + over_one, gamma)
     return ModelFit(
         buyers=len(buyers),
         repeat_buyers=count,
@@ -63,8 +64,11 @@ def fit_models(buyers: Buyers, minimum_repeat_buyers: float) -> ModelFit:
     )
 
 
-def _stated(value: float) -> float:
-    return float(f"{value:.{_STATED_DIGITS}g}")
+def _stated(value: float, customers: int) -> float:
+    """Rounded to the first digit below value / √customers, which no estimate from so many customers is better than."""
+    if value == 0 or not np.isfinite(value):
+        return value
+    return round(value, -floor(log10(abs(value) / sqrt(customers))))
 
 
 def _correlation(left: Floats, right: Floats) -> float | None:
