@@ -1,6 +1,6 @@
 {#- Building by increments: a night builds anew what its news can have changed, and keeps the rest.
 
-    `orchestration/warehouse/increment.py` decides before the models are built which customers and days of evaluation
+    `orchestration/increment.py` decides before the models are built which customers and days of evaluation
     are due, writes them into schema `increment`, and sets the variable `increment`: `due` where rows may be kept, `all`
     where everything is due, nothing where models are built by hand. A row of a customer and day is due
 
@@ -29,13 +29,9 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Condition: every day of this customer is built in this run. -#}
+{#- Condition, where rows are kept: every day of this customer is built in this run. -#}
 {% macro customer_is_due(level, customer_id) -%}
-    {%- if increments() -%}
-        {{ customer_id }} in (select customer_id from ({{ customers_due(level) }}) as customers_due)
-    {%- else -%}
-        true
-    {%- endif -%}
+    {{ customer_id }} in (select customer_id from ({{ customers_due(level) }}) as customers_due)
 {%- endmacro %}
 
 {#- The first day that is built of this customer, where `first_evaluated_on` is the first of all. Changes before it are
@@ -51,6 +47,24 @@
     {%- else -%}
         {{ first_evaluated_on }}
     {%- endif -%}
+{%- endmacro %}
+
+{#- Query: the rows of `changes` (`customer_id`, `changed_on`, what changed) up to as-of with the day on which each is added
+    up, `counted_on`: the first day of evaluation on or after it that is built, so a customer has at most one a month.
+    `frame` is one row: `as_of_date`, `first_evaluated_on`. -#}
+{% macro due_changes(level) -%}
+    select
+        framed.*,
+        greatest(least(last_day(framed.changed_on), framed.as_of_date), framed.first_due_on) as counted_on
+    from (
+        select
+            changes.*,
+            frame.as_of_date,
+            {{ first_day_due(level, 'changes.customer_id', 'frame.first_evaluated_on') }} as first_due_on
+        from changes
+        cross join frame
+        where changes.changed_on <= frame.as_of_date
+    ) as framed
 {%- endmacro %}
 
 {#- Query: the days whose rows are due for every customer; `and_before`: and the day before each. -#}
@@ -79,22 +93,39 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Query: every cut point of each day of evaluation, as placements are decided by. -#}
+{#- The cut points that placements are decided by: the model of each, its name, and what it is compared with (model and
+    measure), as `customer_measures` does. -#}
+{% macro placement_cuts() -%}
+    {%- set points = [
+        ('int_spend_cuts', 'top_spend', 'int_customer_snapshots', 'window_spend'),
+        ('int_spend_cuts', 'median_spend', 'int_customer_snapshots', 'window_spend'),
+        ('int_spend_cuts', 'value_high', 'int_customer_snapshots', 'total_spend'),
+        ('int_spend_cuts', 'value_middle', 'int_customer_snapshots', 'total_spend'),
+        ('int_spend_cuts', 'clv_high', 'int_customer_values', 'net_clv_365d'),
+        ('int_spend_cuts', 'clv_middle', 'int_customer_values', 'net_clv_365d'),
+    ] -%}
+    {%- for cut in ['first_cut', 'second_cut', 'third_cut', 'fourth_cut'] -%}
+    {%- do points.extend([
+        ('int_rfm_cuts', 'recency_' ~ cut, 'int_customer_snapshots', 'days_since_purchase'),
+        ('int_rfm_cuts', 'frequency_' ~ cut, 'int_customer_snapshots', 'total_purchases'),
+        ('int_rfm_cuts', 'monetary_' ~ cut, 'int_customer_snapshots', 'total_spend'),
+    ]) -%}
+    {%- endfor -%}
+    {{ return(points) }}
+{%- endmacro %}
+
+{#- Query: every cut point of each day of evaluation. -#}
 {% macro cuts_by_day() -%}
     select
         days.evaluated_on,
-        {%- for cut in ['top_spend', 'median_spend', 'value_high', 'value_middle', 'clv_high', 'clv_middle'] %}
-        spend_cuts.{{ cut }},
-        {%- endfor %}
-        {%- for name in ['recency', 'frequency', 'monetary'] %}
-        {%- for cut in ['first_cut', 'second_cut', 'third_cut', 'fourth_cut'] %}
-        rfm_cuts.{{ name }}_{{ cut }},
-        {%- endfor %}
+        {%- for model, cut, _, _ in placement_cuts() %}
+        {{ model }}.{{ cut }},
         {%- endfor %}
         days.window_set
     from {{ ref('int_evaluation_days') }} as days
-    left join {{ ref('int_spend_cuts') }} as spend_cuts on days.evaluated_on = spend_cuts.evaluated_on
-    left join {{ ref('int_rfm_cuts') }} as rfm_cuts on days.evaluated_on = rfm_cuts.evaluated_on
+    {%- for model in ['int_spend_cuts', 'int_rfm_cuts'] %}
+    left join {{ ref(model) }} as {{ model }} on days.evaluated_on = {{ model }}.evaluated_on
+    {%- endfor %}
 {%- endmacro %}
 
 {#- A table that the decision wrote. It is no source: what is kept and what is built anew makes no difference to the rows. -#}

@@ -356,31 +356,24 @@ changes as (
 ),
 
 due_changes as (
-    select
-        changes.*,
-        frame.as_of_date,
-        {{ first_day_due('counted', 'changes.customer_id', 'frame.first_evaluated_on') }} as first_due_on
-    from changes
-    cross join frame
-    where changes.changed_on <= frame.as_of_date
+    {{ due_changes('counted') }}
 ),
 
--- A change counts from the first day of evaluation on or after it, so a customer has at most one row a month.
 steps as (
     select
-        changes.customer_id,
-        changes.window_set,
-        greatest(least(last_day(changes.changed_on), changes.as_of_date), changes.first_due_on) as evaluated_on,
+        customer_id,
+        window_set,
+        counted_on as evaluated_on,
         {%- for measure in measures + others %}
-        sum(changes.{{ measure }}) as {{ measure }},
+        sum({{ measure }}) as {{ measure }},
         {%- endfor %}
-        min(changes.purchased_on) as first_purchase_on,
-        max(changes.purchased_on) as last_purchase_on
-    from due_changes as changes
+        min(purchased_on) as first_purchase_on,
+        max(purchased_on) as last_purchase_on
+    from due_changes
     group by
-        changes.customer_id,
-        changes.window_set,
-        greatest(least(last_day(changes.changed_on), changes.as_of_date), changes.first_due_on)
+        customer_id,
+        window_set,
+        counted_on
 ),
 
 running as (

@@ -138,30 +138,23 @@ changes as (
 ),
 
 due_changes as (
-    select
-        changes.*,
-        frame.as_of_date,
-        {{ first_day_due('valued', 'changes.customer_id', 'frame.first_evaluated_on') }} as first_due_on
-    from changes
-    cross join frame
-    where changes.changed_on <= frame.as_of_date
+    {{ due_changes('valued') }}
 ),
 
--- A change counts from the first day of evaluation on or after it.
 changes_by_evaluation as (
     select
-        changes.customer_id,
-        changes.window_set,
-        greatest(least(last_day(changes.changed_on), changes.as_of_date), changes.first_due_on) as from_day,
-        sum(changes.purchased_amount) as purchased_amount,
-        sum(changes.discount_amount) as discount_amount,
-        sum(changes.returned_amount) as returned_amount,
-        sum(changes.window_cost) as window_cost
-    from due_changes as changes
+        customer_id,
+        window_set,
+        counted_on as from_day,
+        sum(purchased_amount) as purchased_amount,
+        sum(discount_amount) as discount_amount,
+        sum(returned_amount) as returned_amount,
+        sum(window_cost) as window_cost
+    from due_changes
     group by
-        changes.customer_id,
-        changes.window_set,
-        greatest(least(last_day(changes.changed_on), changes.as_of_date), changes.first_due_on)
+        customer_id,
+        window_set,
+        counted_on
 ),
 
 steps as (

@@ -239,30 +239,23 @@ changes as (
 ),
 
 due_changes as (
-    select
-        changes.*,
-        frame.as_of_date,
-        {{ first_day_due('valued', 'changes.customer_id', 'frame.first_evaluated_on') }} as first_due_on
-    from changes
-    cross join frame
-    where changes.changed_on <= frame.as_of_date
+    {{ due_changes('valued') }}
 ),
 
--- A change counts from the first day of evaluation on or after it, so a customer has at most one row a month.
 changes_by_evaluation as (
     select
-        changes.customer_id,
-        changes.window_set,
-        greatest(least(last_day(changes.changed_on), changes.as_of_date), changes.first_due_on) as from_day,
+        customer_id,
+        window_set,
+        counted_on as from_day,
         {%- for measure in measures %}
-        sum(changes.{{ measure }}) as {{ measure }},
+        sum({{ measure }}) as {{ measure }},
         {%- endfor %}
-        min(changes.active_on) as first_active_on
-    from due_changes as changes
+        min(active_on) as first_active_on
+    from due_changes
     group by
-        changes.customer_id,
-        changes.window_set,
-        greatest(least(last_day(changes.changed_on), changes.as_of_date), changes.first_due_on)
+        customer_id,
+        window_set,
+        counted_on
 ),
 
 steps as (

@@ -164,43 +164,14 @@ changes as (
 ),
 
 due_changes as (
-    select
-        changes.*,
-        frame.as_of_date,
-        {{ first_day_due('counted', 'changes.customer_id', 'frame.first_evaluated_on') }} as first_due_on
-    from changes
-    cross join frame
-    where changes.changed_on <= frame.as_of_date
-),
-
--- A change counts from the first day of evaluation on or after it, so a customer has at most one row a month.
-changes_by_evaluation as (
-    select
-        changes.customer_id,
-        changes.window_set,
-        greatest(least(last_day(changes.changed_on), changes.as_of_date), changes.first_due_on) as evaluated_on,
-        changes.purchases,
-        changes.units_bought,
-        changes.net_amount,
-        changes.window_purchases,
-        changes.window_spend,
-        changes.recent_interactions,
-        changes.earlier_interactions,
-        changes.purchased_on,
-        changes.interacted_on,
-        -- What was bought before the first month belongs to no month of the history.
-        case
-            when last_day(changes.changed_on) >= changes.first_due_on then changes.net_amount
-            else 0
-        end as month_revenue
-    from due_changes as changes
+    {{ due_changes('counted') }}
 ),
 
 steps as (
     select
         customer_id,
         window_set,
-        evaluated_on,
+        counted_on as evaluated_on,
         sum(purchases) as purchases,
         sum(units_bought) as units_bought,
         sum(net_amount) as net_amount,
@@ -208,14 +179,15 @@ steps as (
         sum(window_spend) as window_spend,
         sum(recent_interactions) as recent_interactions,
         sum(earlier_interactions) as earlier_interactions,
-        sum(month_revenue) as month_revenue,
+        -- What was bought before the first month belongs to no month of the history.
+        sum(case when last_day(changed_on) >= first_due_on then net_amount else 0 end) as month_revenue,
         max(purchased_on) as last_purchase_on,
         max(interacted_on) as last_interaction_on
-    from changes_by_evaluation
+    from due_changes
     group by
         customer_id,
         window_set,
-        evaluated_on
+        counted_on
 ),
 
 running as (

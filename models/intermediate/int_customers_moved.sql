@@ -1,19 +1,6 @@
 -- depends_on: {{ ref('int_customer_snapshots') }}, {{ ref('int_customer_values') }}
 -- depends_on: {{ ref('int_evaluation_days') }}, {{ ref('int_spend_cuts') }}, {{ ref('int_rfm_cuts') }}
-{#- The cut points and what each is compared with, as `customer_measures` does. A cut that moved can change the
-    placement of those customers alone whose measure lies between where it was and where it is. -#}
-{%- set by_snapshot = [
-    ('top_spend', 'window_spend'), ('median_spend', 'window_spend'),
-    ('value_high', 'total_spend'), ('value_middle', 'total_spend'),
-] %}
-{%- for cut in ['first_cut', 'second_cut', 'third_cut', 'fourth_cut'] %}
-{%- do by_snapshot.extend([
-    ('recency_' ~ cut, 'days_since_purchase'),
-    ('frequency_' ~ cut, 'total_purchases'),
-    ('monetary_' ~ cut, 'total_spend'),
-]) %}
-{%- endfor %}
-{%- set by_value = [('clv_high', 'net_clv_365d'), ('clv_middle', 'net_clv_365d')] %}
+{#- A cut that moved can change the placement of those customers alone whose measure lies between where it was and is. -#}
 {{ config(
     materialized='kept',
     due='added',
@@ -28,7 +15,7 @@ cuts as (
 moved as (
     select
         cuts.*,
-        {%- for cut, _ in by_snapshot + by_value %}
+        {%- for _, cut, _, _ in placement_cuts() %}
         seen.{{ cut }} as {{ cut }}_before{{ ',' if not loop.last }}
         {%- endfor %}
     from cuts
@@ -36,19 +23,19 @@ moved as (
     where
         cuts.evaluated_on not in ({{ days_due('placed') }})
         and (
-            {%- for cut, _ in by_snapshot + by_value %}
+            {%- for _, cut, _, _ in placement_cuts() %}
             cuts.{{ cut }} is distinct from seen.{{ cut }}{{ ' or' if not loop.last }}
             {%- endfor %}
         )
 ),
 
 customers as (
-    {%- for model, cuts in [('int_customer_snapshots', by_snapshot), ('int_customer_values', by_value)] %}
+    {%- for model in ['int_customer_snapshots', 'int_customer_values'] %}
     select measured.customer_id
     from {{ ref(model) }} as measured
     inner join moved on measured.evaluated_on = moved.evaluated_on
     where
-        {%- for cut, measure in cuts %}
+        {%- for _, cut, measured, measure in placement_cuts() if measured == model %}
         case
             when moved.{{ cut }} is not distinct from moved.{{ cut }}_before then false
             when moved.{{ cut }} is null or moved.{{ cut }}_before is null then measured.{{ measure }} is not null
