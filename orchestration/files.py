@@ -1,9 +1,11 @@
-"""Small files beside the database: written whole or not at all, read in whatever encoding a spreadsheet saved them.
+"""Files beside the database: written whole or not at all, read in whatever encoding a spreadsheet saved them, compared.
 
-What belongs here: how a text gets into and out of a file. What does not: what any file means.
+What belongs here: how a text gets into and out of a file, checksums of files. What does not: what any file means.
 """
 
+import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from orchestration.errors import UserError
@@ -24,6 +26,27 @@ def write_whole(path: Path, text: str) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def sha256_of(path: Path) -> str:
+    """Checksum of a file's content, in hexadecimal.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checksum(paths: Iterable[Path], base: Path) -> str:
+    """One checksum of files, in hexadecimal: of content and of place below `base`, so that a renamed rule is a change.
+
+    The order in which the files are named makes no difference, nor does naming one twice.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(set(paths)):
+        digest.update(f"{sha256_of(path)} {path.relative_to(base).as_posix()}\n".encode())
+    return digest.hexdigest()
 
 
 def read_spreadsheet_text(path: Path, name: str) -> str:

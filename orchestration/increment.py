@@ -25,7 +25,8 @@ from typing import Literal
 
 import duckdb
 
-from orchestration.database import identifier, table_exists
+from orchestration.database import identifier, table_exists, transaction
+from orchestration.files import checksum
 from orchestration.settings import Settings
 
 Increment = Literal["due", "all"]
@@ -70,13 +71,9 @@ class Decision:
 
 def recipe(settings: Settings) -> str:
     """Checksum of all that makes the kept tables, but the data."""
-    digest = hashlib.sha256(" ".join(version(library) for library in _LIBRARIES).encode())
-    digest.update(settings.timezone.encode())
-    for pattern in _RECIPE:
-        for path in sorted(settings.root.glob(pattern)):
-            digest.update(f"{path.relative_to(settings.root).as_posix()}\n".encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+    code = checksum((path for pattern in _RECIPE for path in settings.root.glob(pattern)), settings.root)
+    parts = (code, settings.timezone, [version(library) for library in _LIBRARIES])
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def decide(con: duckdb.DuckDBPyConnection, run_id: str, recipe: str, kept: Collection[str]) -> Decision:
@@ -88,25 +85,26 @@ def decide(con: duckdb.DuckDBPyConnection, run_id: str, recipe: str, kept: Colle
         recipe: checksum of what makes the tables.
         kept: `schema.table` of each table that keeps rows: where one is missing, everything is due.
     """
-    con.execute("begin")
-    con.execute(_TABLES)
-    reason = _why_nothing_is_kept(con, recipe, kept)
-    if reason is None:
-        _note_days(con)
-        _note_customers(con)
-        due, customers = _count(con, "customers_due"), _count(con, "customers_seen")
-        if due > _MOST_KEPT * customers:
-            reason = f"{due:,} of {customers:,} customers changed"
-    if reason is not None:
-        _forget(con)
-    con.execute("delete from increment.run")
-    con.execute("insert into increment.run values (?, ?, ?, false)", [run_id, recipe, reason is None])
-    con.execute("commit")
-    customers, days = _count(con, "customers_seen"), _count(con, "days")
-    if reason is not None:
-        return Decision(customers, customers, days, days, reason)
-    days_due = con.execute("select count(*) from increment.days where due is not null").fetchall()[0][0]
-    return Decision(_count(con, "customers_due"), customers, int(days_due), days, None)
+    with transaction(con):
+        con.execute(_TABLES)
+        reason = _why_nothing_is_kept(con, recipe, kept)
+        if reason is None:
+            _note(con)
+            due, customers = _count(con, "customers_due"), _count(con, "customers_seen")
+            if due > _MOST_KEPT * customers:
+                reason = f"{due:,} of {customers:,} customers changed"
+        if reason is not None:
+            _forget(con)
+            _note(con)
+        con.execute("delete from increment.run")
+        con.execute("insert into increment.run values (?, ?, ?, false)", [run_id, recipe, reason is None])
+    return Decision(
+        customers_due=_count(con, "customers_due"),
+        customers=_count(con, "customers_seen"),
+        days_due=_count(con, "days where due is not null"),
+        days=_count(con, "days"),
+        nothing_kept=reason,
+    )
 
 
 def mode(con: duckdb.DuckDBPyConnection, run_id: str) -> Increment | None:
@@ -122,7 +120,7 @@ def finish(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
     con.execute("update increment.run set is_finished = true where run_id = ?", [run_id])
 
 
-def built_by_hand(con: duckdb.DuckDBPyConnection, name: str) -> None:
+def mark_built_by_hand(con: duckdb.DuckDBPyConnection, name: str) -> None:
     """Say that tables which kept rows are made from were made outside of a run: the next run builds everything."""
     con.execute(f"create or replace table increment.{identifier(_BY_HAND + name)} as select 1 as by_hand")
 
@@ -158,7 +156,8 @@ def _built_by_hand(con: duckdb.DuckDBPyConnection) -> list[str]:
     return sorted(str(name).removeprefix(_BY_HAND) for (name,) in found)
 
 
-def _note_customers(con: duckdb.DuckDBPyConnection) -> None:
+def _note(con: duckdb.DuckDBPyConnection) -> None:
+    """Note the facts and days of now, with what is due by those of before beside what was due already."""
     con.execute("""
         insert into increment.customers_due
         select coalesce(present.customer_id, seen.customer_id)
@@ -169,9 +168,6 @@ def _note_customers(con: duckdb.DuckDBPyConnection) -> None:
         select customer_id from increment.customers_due
     """)
     con.execute("create or replace table increment.customers_seen as from intermediate.int_customer_fingerprints")
-
-
-def _note_days(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("""
         create or replace table increment.days as
         select
@@ -190,17 +186,12 @@ def _note_days(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _forget(con: duckdb.DuckDBPyConnection) -> None:
-    """Note the facts and days of now, with everything due."""
+    """Clear the notes of before, so that everything is due, and the marks that asked for it."""
     for name in _built_by_hand(con):
         con.execute(f"drop table increment.{identifier(_BY_HAND + name)}")
-    con.execute("create or replace table increment.customers_seen as from intermediate.int_customer_fingerprints")
-    con.execute("create or replace table increment.customers_due as select customer_id from increment.customers_seen")
-    con.execute("""
-        create or replace table increment.days as
-        select evaluated_on, spend_days, activity_days, repeat_days, 'counted' as due
-        from intermediate.int_evaluation_days
-    """)
+    for table in ("customers_seen", "customers_due", "days"):
+        con.execute(f"delete from increment.{table}")
 
 
-def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
-    return int(con.execute(f"select count(*) from increment.{table}").fetchall()[0][0])
+def _count(con: duckdb.DuckDBPyConnection, rows: str) -> int:
+    return int(con.execute(f"select count(*) from increment.{rows}").fetchall()[0][0])

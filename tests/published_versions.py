@@ -6,7 +6,8 @@ from typing import Any
 
 import duckdb
 
-from orchestration.publication.manifest import FILE_NAME, Manifest, sha256_of, write_manifest
+from orchestration.files import sha256_of
+from orchestration.publication.manifest import FILE_NAME, Manifest, write_manifest
 from orchestration.publication.versions import Version
 from orchestration.settings import Settings
 

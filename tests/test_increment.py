@@ -124,7 +124,7 @@ def test_most_customers_due_means_all(con: Connection) -> None:
 
 
 def test_a_model_built_by_hand_makes_the_next_run_build_everything_once(con: Connection) -> None:
-    increment.built_by_hand(con, "customer_history")
+    increment.mark_built_by_hand(con, "customer_history")
     assert increment.decide(con, "second", "recipe", KEPT).nothing_kept == "customer_history was built by hand"
     increment.finish(con, "second")
     assert increment.decide(con, "third", "recipe", KEPT).nothing_kept is None

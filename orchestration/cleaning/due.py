@@ -21,6 +21,8 @@ import duckdb
 import data_quality.contract
 from data_quality.contract import Contract
 from orchestration.database import identifier, literal, table_exists
+from orchestration.files import checksum
+from orchestration.settings import PROJECT_ROOT
 
 _CREATE = """
     create table if not exists clean.cleaned_deliveries (
@@ -58,10 +60,9 @@ def other_table(contract: Contract) -> str:
 
 def recipe(contract: Contract, *rules: object) -> str:
     """Checksum of all that decides how a delivered row is cleaned, its delivery aside; `rules` by what they print."""
-    digest = hashlib.sha256(f"{contract.model_dump_json()} {duckdb.__version__} {rules!r}".encode())
-    for module in [*sorted(Path(__file__).parent.glob("*.py")), Path(data_quality.contract.__file__)]:
-        digest.update(module.read_bytes())
-    return digest.hexdigest()
+    modules = [*Path(__file__).parent.glob("*.py"), Path(data_quality.contract.__file__)]
+    parts = (contract.model_dump_json(), duckdb.__version__, rules, checksum(modules, PROJECT_ROOT))
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def find(con: duckdb.DuckDBPyConnection, contract: Contract, made_by: str, released: Mapping[str, str]) -> Due:

@@ -5,7 +5,6 @@ What belongs here: the order of the steps. What does not: the steps (`due.py`, `
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import duckdb
@@ -23,8 +22,12 @@ from orchestration.cleaning import (
     releases,
 )
 from orchestration.cleaning.due import Due, find, note, recipe
+from orchestration.database import transaction
 from orchestration.errors import is_machine_fault, machine_fault
 from orchestration.settings import Settings
+
+# What the steps leave for each other.
+_TEMPORARY = ("contested_rows", "rivals", "due_keys", "released_rows", "conformed_rows", "conformed_files")
 
 
 @dataclass(frozen=True)
@@ -56,25 +59,23 @@ def clean_table(con: duckdb.DuckDBPyConnection, settings: Settings, contract: Co
     about_values = doubtful_values.changes(contract, doubtful_values.read_decisions(settings).values())
     made_by = recipe(contract, settings.timezone, null_tokens.said(tokens), about_values)
     let_go = {d.entry_id: repr(sorted(d.corrections.items())) for d in decided.values() if d.verdict == "released"}
-    con.execute("begin")
     try:
-        due = find(con, contract, made_by, let_go)
-        work: dict[str, int] = {}
-        if due.everything or due.days:
-            due = _decide(con, settings, contract, due, tokens, decided, about_values)
-            deduplicate.load(con, contract, due)
-            ledger.record(con, contract, due)
-            quarantine.record(con, contract, due)
-            drift.record(con, contract, due)
-            profile.record(con, contract, due)
-            note(con, contract, made_by, let_go)
-            work = _work(con, due)
-            for table in ("contested_rows", "rivals", "due_keys", "released_rows", "conformed_rows", "conformed_files"):
-                con.execute(f"drop table temp.{table}")
-        counts = ledger.rows_by_outcome(con, contract)
-        con.execute("commit")
-    except BaseException as error:
-        _roll_back(con)
+        with transaction(con):
+            due = find(con, contract, made_by, let_go)
+            work: dict[str, int] = {}
+            if due.everything or due.days:
+                due = _decide(con, settings, contract, due, tokens, decided, about_values)
+                deduplicate.load(con, contract, due)
+                ledger.record(con, contract, due)
+                quarantine.record(con, contract, due)
+                drift.record(con, contract, due)
+                profile.record(con, contract, due)
+                note(con, contract, made_by, let_go)
+                work = _work(con, due)
+                for table in _TEMPORARY:
+                    con.execute(f"drop table temp.{table}")
+            counts = ledger.rows_by_outcome(con, contract)
+    except Exception as error:
         if is_machine_fault(error):
             raise machine_fault(error, f"Cleaning {contract.table} in {settings.database}") from error
         raise
@@ -116,9 +117,3 @@ def _work(con: duckdb.DuckDBPyConnection, due: Due) -> dict[str, int]:
         "rows_due": rows,
         "keys_due": decided,
     }
-
-
-def _roll_back(con: duckdb.DuckDBPyConnection) -> None:
-    # A disk that is full can have ended the transaction, or the database, already.
-    with suppress(duckdb.Error):
-        con.execute("rollback")

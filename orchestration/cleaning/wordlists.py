@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from orchestration.errors import UserError
+from orchestration.files import checksum
 from orchestration.settings import PROJECT_ROOT
 
 REFERENCE_DIR = PROJECT_ROOT / "seeds" / "reference"
@@ -39,10 +40,5 @@ def read_rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
 
 def fingerprint(paths: Iterable[Path], *versions: str) -> str:
     """Digest of files and library versions: the same digest means the same answers."""
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
-    for version in versions:
-        digest.update(version.encode())
-    return digest.hexdigest()[:16]
+    parts = (checksum(paths, PROJECT_ROOT), versions)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

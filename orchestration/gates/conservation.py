@@ -20,7 +20,7 @@ from pathlib import Path
 import duckdb
 
 from data_quality.contract import Contract
-from orchestration.database import identifier, literal, table_exists
+from orchestration.database import identifier, literal, table_exists, transaction
 from orchestration.ingestion.raw_store import written_amount_sql
 
 TABLE = "quality.conservation"
@@ -238,8 +238,7 @@ def _replace(con: duckdb.DuckDBPyConnection, hop: str, parts: Iterable[str], as_
     counted, because one of its tables is missing, is an imbalance of its own.
     """
     con.execute(_CREATE)
-    con.execute("begin")
-    try:
+    with transaction(con):
         con.execute("delete from quality.conservation where hop = ?", [hop])
         try:
             sides = " union all ".join(f"select * from ({part})" for part in parts)
@@ -251,10 +250,6 @@ def _replace(con: duckdb.DuckDBPyConnection, hop: str, parts: Iterable[str], as_
                 "insert into quality.conservation values (?, null, '*', null, 'rows', 0, 0, 0, 1, false, ?, ?)",
                 [hop, message, as_of],
             )
-        con.execute("commit")
-    except BaseException:
-        con.execute("rollback")
-        raise
 
 
 _INSERT = """

@@ -11,7 +11,7 @@ import duckdb
 
 from data_quality.results import CheckResult
 from data_quality.suite import Suite
-from orchestration.database import table_exists
+from orchestration.database import table_exists, transaction
 
 # The order in which results were written; `checked_at` does not tell it, since clocks are set back.
 _WRITTEN = "rowid"
@@ -61,8 +61,7 @@ def append_results(
         checked_at: Business time, without zone.
         results: One per expectation.
     """
-    connection.execute("begin")
-    try:
+    with transaction(connection):
         connection.execute(_CREATE)
         connection.execute("delete from quality.check_results where run_id = ? and stage = ?", [run_id, stage])
         if results:
@@ -87,10 +86,6 @@ def append_results(
                     for r in results
                 ],
             )
-        connection.execute("commit")
-    except BaseException:
-        connection.execute("rollback")
-        raise
 
 
 def refusals(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> list[Refusal]:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from orchestration.database import literal
+from orchestration.files import checksum
 from orchestration.identity.calibration import Calibration
 from orchestration.identity.comparison import FIELDS, compare_pairs
 from orchestration.identity.name_shares import reference_fingerprint
@@ -52,7 +53,6 @@ class Kept:
 def fingerprints(policy: IdentityPolicy, model: "Model", calibration: Calibration) -> dict[str, str]:
     """Checksums of all that decides levels and scores besides the records: model, policy, code, engine, word lists."""
     here = Path(__file__).parent
-    code = hashlib.sha256(b"".join((here / name).read_bytes() for name in _CODE)).hexdigest()
     parts: dict[str, object] = {
         "model": [
             *(sorted(kind.items()) for kind in (model.m, model.u, model.relatives, model.names, model.sounds)),
@@ -60,7 +60,7 @@ def fingerprints(policy: IdentityPolicy, model: "Model", calibration: Calibratio
         ],
         "calibration": calibration.in_force(),
         "policy": (sorted(policy.limits.items()), policy.blocking_rules, policy.source_trust),
-        "code": (_FORMAT, code, duckdb.__version__),
+        "code": (_FORMAT, checksum((here / name for name in _CODE), here), duckdb.__version__),
         "word lists": reference_fingerprint(),
     }
     return {name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in parts.items()}

@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.database import table_exists
+from orchestration.files import checksum
 
 # Above this share of rows it costs less to write a table anew than to find the rows that go.
 _MOST_AS_DELTA = 0.5
@@ -84,4 +85,4 @@ def _write_table(connection: duckdb.DuckDBPyConnection) -> None:
 @cache
 def _code() -> str:
     here = Path(__file__).parent
-    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(here.glob("*.py")))).hexdigest()
+    return checksum(here.glob("*.py"), here)

@@ -4,7 +4,6 @@ What belongs here: comparing the landing zone with what is remembered, and the o
 (readers), layout on disk (raw_store), Dagster (assets).
 """
 
-import hashlib
 import shutil
 import tempfile
 import time
@@ -19,6 +18,7 @@ import duckdb
 from data_quality.contract import Contract, load_contracts
 from orchestration.database import identifier, literal
 from orchestration.errors import is_machine_fault
+from orchestration.files import sha256_of
 from orchestration.ingestion.discovery import LandingFile, discover
 from orchestration.ingestion.engine import Engine
 from orchestration.ingestion.limits import load_limits
@@ -208,8 +208,7 @@ def _is_same_fault(file: LandingFile, entry: FileEntry | None) -> bool:
 
 def _sha256_or_none(path: Path) -> str | None:
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError:
         return None
 
@@ -305,8 +304,7 @@ def _take_in(settings: Settings, job: Job, fingerprint: str) -> FileEntry:
     digest: str | None = None
     job.scratch.mkdir()
     try:
-        with file.path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = sha256_of(file.path)
         reading = read_file(job)
         amount = _written_amount(job.con, job.contract, job.out)
     except UnreadableFileError as error:

@@ -27,10 +27,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestration import database
 from orchestration.errors import UserError, WarehouseBusyError
-from orchestration.files import write_whole
+from orchestration.files import sha256_of, write_whole
 from orchestration.ingestion.raw_store import refresh_raw_views, writing_alone
 from orchestration.progress import Progress, silent
-from orchestration.publication.manifest import sha256_of
 from orchestration.publication.rollback import HOLD_FILE, LOG_FILE
 from orchestration.publication.versions import (
     CURRENT,

@@ -22,10 +22,11 @@ import duckdb
 import yaml
 
 from data_quality.personal_data import Pattern, is_identifier, load_patterns, redacted_sql
-from orchestration.database import identifier, literal
+from orchestration.database import identifier, literal, transaction
 from orchestration.errors import UserError
+from orchestration.files import checksum, sha256_of
 from orchestration.publication import row_changes
-from orchestration.publication.manifest import Making, Manifest, sha256_of
+from orchestration.publication.manifest import Making, Manifest
 
 STORAGE_VERSION = "v1.0.0"  # what DuckDB clients from 1.1 on can read
 _CATALOG = "published"
@@ -286,12 +287,9 @@ def _outlines(connection: duckdb.DuckDBPyConnection, tables: Sequence[PublishedT
 
 def _recipe(outlines: Sequence[_Outline]) -> str:
     """Checksum of all that makes a file but the rows: what two files of one recipe hold differs by rows alone."""
-    digest = hashlib.sha256(f"{duckdb.__version__} {STORAGE_VERSION}".encode())
-    for code in (Path(__file__), Path(row_changes.__file__)):
-        digest.update(code.read_bytes())
-    for outline in outlines:
-        digest.update(repr((outline, outline.wanted)).encode())
-    return digest.hexdigest()
+    code = checksum((Path(__file__), Path(row_changes.__file__)), Path(__file__).parent)
+    parts = (duckdb.__version__, STORAGE_VERSION, code, [(outline, outline.wanted) for outline in outlines])
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def _copied(file: Path, manifest: Manifest, path: Path) -> bool:
@@ -392,14 +390,9 @@ def order_of_rows(columns: Sequence[Sequence[str]]) -> str:
 
 def _create_table(connection: duckdb.DuckDBPyConnection, outline: _Outline) -> None:
     """Write one table with its comments; in one transaction, since each comment alone would be a commit."""
-    connection.execute("begin")
-    try:
+    with transaction(connection):
         connection.execute(f"create table {outline.target} as {outline.wanted.select} {outline.wanted.order}")
         _comment(connection, "table", outline.target, outline)
-        connection.execute("commit")
-    except BaseException:
-        connection.execute("rollback")
-        raise
 
 
 def _create_view(built: duckdb.DuckDBPyConnection, outline: _Outline) -> None:

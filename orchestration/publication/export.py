@@ -20,9 +20,8 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestration import database
 from orchestration.errors import UserError, is_machine_fault, machine_fault
-from orchestration.files import write_whole
+from orchestration.files import sha256_of, write_whole
 from orchestration.policy_rows import newest_in_force, read_day, read_policy_rows
-from orchestration.publication.manifest import sha256_of
 from orchestration.publication.versions import Version, sync_folder
 from orchestration.settings import Settings
 from orchestration.spreadsheet_cells import safe_cell_sql

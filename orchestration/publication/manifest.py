@@ -3,7 +3,6 @@
 What belongs here: the manifest's shape, reading and writing it, checksums. What does not: making versions.
 """
 
-import hashlib
 from datetime import date, datetime
 from pathlib import Path
 
@@ -68,9 +67,3 @@ def read_manifest(folder: Path) -> Manifest | None:
         return Manifest.model_validate_json((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, ValidationError):
         return None
-
-
-def sha256_of(path: Path) -> str:
-    """Checksum of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -18,12 +18,13 @@ from data_quality.results import CheckResult
 from data_quality.suite import Suite, load_suites
 from orchestration import database
 from orchestration.errors import UserError
+from orchestration.files import sha256_of
 from orchestration.gates.conservation import MARTS_TO_PUBLISHED, balance_published, imbalances
 from orchestration.gates.gate import check_stage
 from orchestration.gates.report import REPORT_NAME, write_report
 from orchestration.gates.store import refusals, tally
 from orchestration.publication.build import STORAGE_VERSION, build_file, tables_to_publish
-from orchestration.publication.manifest import FILE_NAME, Manifest, sha256_of, write_manifest
+from orchestration.publication.manifest import FILE_NAME, Manifest, write_manifest
 from orchestration.publication.policy import load_policy
 from orchestration.publication.rollback import hold_in_force, log_switch
 from orchestration.publication.versions import (

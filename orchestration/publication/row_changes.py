@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from orchestration.database import identifier
+from orchestration.database import identifier, transaction
 
 # More rows than this share of a table are not moved to its end in one night.
 _FEW = 0.05
@@ -108,8 +108,7 @@ def _bring_up_to_date(
     if not distinct or (moved and (rows < _SMALL or too_many)):
         return Difference(rows, added, removed, rewrites=True)
     replaced = 0
-    connection.execute("begin")
-    try:
+    with transaction(connection):
         if in_place:
             names = [identifier(name) for name, _ in in_place]
             # As a table of its own: joined within the update it took forty times as long.
@@ -134,10 +133,6 @@ def _bring_up_to_date(
                 f"from (select *, {compared} as _hash from ({wanted.select})) semi join differing_rows using (_hash) "
                 f"{wanted.order}"
             )
-        connection.execute("commit")
-    except BaseException:
-        connection.execute("rollback")
-        raise
     return Difference(rows, added, removed, replaced, out_of_order)
 
 

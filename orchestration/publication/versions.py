@@ -17,8 +17,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from orchestration.errors import UserError
+from orchestration.files import sha256_of
 from orchestration.gates.report import REPORT_NAME
-from orchestration.publication.manifest import FILE_NAME, Manifest, read_manifest, sha256_of
+from orchestration.publication.manifest import FILE_NAME, Manifest, read_manifest
 from orchestration.publication.policy import PublicationPolicy
 from orchestration.settings import Settings
 

@@ -49,7 +49,7 @@ def valuation(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterat
     with warehouse.connect() as connection:
         decided = increment.mode(connection, context.run.run_id)
         if decided is None:
-            increment.built_by_hand(connection, "valuation")
+            increment.mark_built_by_hand(connection, "valuation")
         report = make_values(connection, warehouse.settings.policy_dir, keeps=decided == "due")
         schemas = {table: connection.execute(f"describe valuation.{table}").fetchall() for table in _TABLES}
         counts = {

@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from orchestration.database import transaction
 from orchestration.valuation.backtest import Backtest, backtest
 from orchestration.valuation.choice import Choice, choose
 from orchestration.valuation.fitting import Forecaster, ModelFit, fit_models
@@ -96,21 +97,20 @@ def make_values(con: duckdb.DuckDBPyConnection, policy_dir: Path, *, keeps: bool
     ]
     make_steps(con)
     run = _Run(con, policies)
-    con.execute("begin")
-    if keeps:
-        con.execute(f"create temp table values_before as {_VALUES_BY_DAY}")
-    con.execute(TABLES)
-    last: dict[str, Any] = {}
-    # The optimiser multiplies vectors of four numbers: more threads only wait for each other, six seconds of seven,
-    # and sum in an order that depends on how many cores there are.
-    with threadpool_limits(limits=1, user_api="blas"):
-        for day in days:
-            last = run.value(day) or last
-    rows = con.execute("select count(*) from valuation.customer_values").fetchall()[0][0]
-    if keeps:
-        con.execute(_MARK_DAYS)
-        con.execute("drop table values_before")
-    con.execute("commit")
+    with transaction(con):
+        if keeps:
+            con.execute(f"create temp table values_before as {_VALUES_BY_DAY}")
+        con.execute(TABLES)
+        last: dict[str, Any] = {}
+        # The optimiser multiplies vectors of four numbers: more threads only wait for each other, six seconds of seven,
+        # and sum in an order that depends on how many cores there are.
+        with threadpool_limits(limits=1, user_api="blas"):
+            for day in days:
+                last = run.value(day) or last
+        rows = con.execute("select count(*) from valuation.customer_values").fetchall()[0][0]
+        if keeps:
+            con.execute(_MARK_DAYS)
+            con.execute("drop table values_before")
     con.execute("drop table purchase_steps")
     return ValueReport(len(days), int(rows), last)
 

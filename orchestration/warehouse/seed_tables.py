@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.database import identifier, literal
+from orchestration.database import identifier, literal, transaction
 
 
 def load_seeds(
@@ -28,19 +28,21 @@ def load_seeds(
         The number of rows by unique id of the seed.
     """
     rows: dict[str, int] = {}
-    connection.begin()
-    for seed in seeds:
-        path = project / seed["original_file_path"]
-        types = seed["config"]["column_types"]
-        columns = ", ".join(f"{identifier(name)} {types.get(name, 'varchar')}" for name in _header(path))
-        table = f"{identifier(seed['schema'])}.{identifier(seed['alias'])}"
-        connection.execute(f"create or replace table {table} ({columns})")
-        loaded = connection.execute(
-            f"copy {table} from {literal(str(path))} (format csv, header true, delimiter ',', quote '\"', escape '\"')"
-        ).fetchone()
-        rows[seed["unique_id"]] = loaded[0] if loaded else 0
-    connection.commit()
+    with transaction(connection):
+        for seed in seeds:
+            table = f"{identifier(seed['schema'])}.{identifier(seed['alias'])}"
+            path = project / seed["original_file_path"]
+            rows[seed["unique_id"]] = _load(connection, table, path, seed["config"]["column_types"])
     return rows
+
+
+def _load(connection: duckdb.DuckDBPyConnection, table: str, path: Path, types: Mapping[str, str]) -> int:
+    columns = ", ".join(f"{identifier(name)} {types.get(name, 'varchar')}" for name in _header(path))
+    connection.execute(f"create or replace table {table} ({columns})")
+    loaded = connection.execute(
+        f"copy {table} from {literal(str(path))} (format csv, header true, delimiter ',', quote '\"', escape '\"')"
+    ).fetchone()
+    return loaded[0] if loaded else 0
 
 
 def _header(path: Path) -> list[str]:

@@ -7,10 +7,11 @@ import duckdb
 import pytest
 
 from orchestration import database
+from orchestration.files import sha256_of
 from orchestration.publication import publish as publishing
 from orchestration.publication import row_changes
 from orchestration.publication.build import Built, build_file, order_of_rows, tables_to_publish
-from orchestration.publication.manifest import Manifest, sha256_of
+from orchestration.publication.manifest import Manifest
 from orchestration.publication.versions import current_version
 from orchestration.settings import Settings
 from tests.published_versions import manifest_of

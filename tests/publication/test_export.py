@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from orchestration import database
 from orchestration.cli import app
 from orchestration.errors import UserError
+from orchestration.files import sha256_of
 from orchestration.publication.export import export_audience, sees_contact_data
-from orchestration.publication.manifest import sha256_of
 from orchestration.publication.versions import Version, list_versions, switch_to
 from orchestration.settings import Settings
 from tests.published_versions import lay_down

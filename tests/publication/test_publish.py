@@ -9,8 +9,8 @@ import pytest
 
 from orchestration.database import connect_file
 from orchestration.errors import UserError
+from orchestration.files import sha256_of
 from orchestration.publication import publish
-from orchestration.publication.manifest import sha256_of
 from orchestration.publication.versions import current_version, list_versions
 
 
