@@ -309,13 +309,11 @@ left join blocked_identifiers as b on b.kind = 'birthday' and b.value = p.birthd
 """
 
 # Records are numbered from the oldest.
-_NUMBERED = """
-select
-    row_number() over (order by d.first_delivered, d.first_seen_at, t.trust, d.source, d.record_key)::integer
-        as record_id,
-    d.*
-from ({described}) as d
-left join identity_trust as t on t.source = d.source
+_BY_AGE = "row_number() over (order by first_delivered, first_seen_at, trust, source, record_key)::integer"
+_NUMBERED = f"""
+select {_BY_AGE} as record_id, d.*
+from ({{described}}) as d
+left join identity_trust as t using (source)
 order by record_id
 """
 
@@ -405,14 +403,11 @@ def _replace_due(connection: duckdb.DuckDBPyConnection, least: dict[str, float])
         "insert into identity.record_contents from contents_now semi join due using (source, record_key)"
     )
     connection.execute(
-        """
+        f"""
         update identity.records set record_id = n.record_id
         from (
-            select
-                r.rowid as row_number, r.record_id as record_id_before,
-                row_number() over (order by r.first_delivered, r.first_seen_at, t.trust, r.source, r.record_key)
-                    as record_id
-            from identity.records as r left join identity_trust as t on t.source = r.source
+            select r.rowid as row_number, r.record_id as record_id_before, {_BY_AGE} as record_id
+            from identity.records as r left join identity_trust as t using (source)
         ) as n
         where records.rowid = n.row_number and n.record_id_before is distinct from n.record_id
         """

@@ -362,7 +362,8 @@ def write_candidates(connection: duckdb.DuckDBPyConnection, policy: IdentityPoli
     )
     for table in (
         "found_pairs",
-        "still_blocked",
+        "newly_shut",
+        "shut_out",
         "scored_before",
         "changed_keys",
         "blocks",
