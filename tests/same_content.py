@@ -11,6 +11,8 @@ import duckdb
 
 from orchestration.database import identifier, literal
 
+ONLY_IN_FIRST = "is in the first only"
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -50,7 +52,8 @@ def differences(
         for name, file in (("one", one), ("other", other)):
             con.execute(f"attach {literal(str(file))} as {name} (read_only)")
         sides = [_tables(con, name, views) for name in ("one", "other")]
-        found = [Difference(table, "is on one side only") for table in sorted(sides[0].keys() ^ sides[1].keys())]
+        found = [Difference(table, ONLY_IN_FIRST) for table in sorted(sides[0].keys() - sides[1].keys())]
+        found += [Difference(table, "is in the second only") for table in sorted(sides[1].keys() - sides[0].keys())]
         for table in sorted(sides[0].keys() & sides[1].keys()):
             columns = [side[table] for side in sides]
             if columns[0] != columns[1]:

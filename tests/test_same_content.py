@@ -43,7 +43,8 @@ def test_the_same_rows_in_another_order_are_the_same(two: tuple[Path, Path]) -> 
             ["none alone, values belong to other rows"],
         ),
         ("alter table marts.people add column age int", ["other columns: [('age', 'INTEGER')]"]),
-        ("create table marts.more as select 1 as one", ["is on one side only"]),
+        ("create table marts.more as select 1 as one", ["is in the second only"]),
+        ("drop table marts.people cascade", ["is in the first only"]),
     ],
 )
 def test_what_differs_is_told_without_a_value(two: tuple[Path, Path], sql: str, told: list[str]) -> None:
