@@ -3,7 +3,6 @@
 What belongs here: facts of the machine as every results file tells them. What does not: what is measured on it.
 """
 
-import json
 import os
 import platform
 import subprocess
@@ -49,15 +48,6 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return told.stdout.strip()
-
-
-def kept_runs(results: Path, machine: dict[str, Any]) -> list[dict[str, Any]]:
-    """Runs that an earlier call wrote into a results file on the same machine; none where it was another one."""
-    if not results.exists():
-        return []
-    told = json.loads(results.read_text(encoding="utf-8"))
-    runs: list[dict[str, Any]] = told["runs"] if told["machine"] == machine else []
-    return runs
 
 
 class PeakMemory(threading.Thread):

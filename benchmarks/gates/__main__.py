@@ -6,7 +6,6 @@ are views of the measured ones.
 """
 
 import argparse
-import json
 import os
 import resource
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 import duckdb
 
 from benchmarks import machine
+from benchmarks.results import write_results
 from data_quality.contract import load_contracts
 from data_quality.gx_runner import run_suite
 from data_quality.results import CheckResult
@@ -46,10 +46,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gates-", dir=wanted.room) as room:
         measured = _measure(settings, Path(room))
     measured["refresh_cpu_seconds"] = wanted.refresh
-    wanted.results.mkdir(parents=True, exist_ok=True)
-    (wanted.results / "gates.json").write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
     page = _page(measured)
-    (wanted.results / "gates.md").write_text(page, encoding="utf-8")
+    write_results(wanted.results, "gates", measured, page)
     sys.stdout.write(page)
 
 

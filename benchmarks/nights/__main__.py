@@ -5,7 +5,6 @@ What belongs here: the order of work and what is kept. What does not: a night's 
 """
 
 import argparse
-import json
 import os
 import shutil
 import tempfile
@@ -15,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cost import ended, failures, of_python
-from benchmarks.machine import commit, facts, kept_runs
+from benchmarks.machine import commit, facts
 from benchmarks.nights.delivery import deliver
 from benchmarks.nights.page import page
 from benchmarks.refresh.measured import refresh, with_load
+from benchmarks.results import kept_runs, write_results
 from seeds.generate import generate
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -46,7 +46,7 @@ def main() -> None:
     if wanted.memory:
         os.environ["C360_MEMORY_LIMIT"] = wanted.memory
     machine = facts(memory_limit=wanted.memory or "default")
-    runs = {(run["lines"], run["days"]): run for run in kept_runs(wanted.results / "nights.json", machine)}
+    runs = {(run["lines"], run["days"]): run for run in kept_runs(wanted.results, "nights", machine)}
     faults: list[str] = []
     for lines in sorted(wanted.histories):
         key, warehouse = (lines, wanted.days), room / f"warehouse-nights-{lines}"
@@ -59,7 +59,8 @@ def main() -> None:
         run = runs[key]
         # After every refresh: what was measured stays when a long run is broken off, and is not measured twice.
         for _ in _measure(run, room, warehouse, nights):
-            _write([runs[size] for size in sorted(runs)], wanted.results, machine)
+            done = [runs[size] for size in sorted(runs)]
+            write_results(wanted.results, "nights", {"machine": machine, "runs": done}, page(machine, done))
         told = f"{lines:,} lines of {wanted.days} days"
         faults += failures(f"{told}, full rebuild", run["full"])
         faults += [fault for night in run["nights"] for fault in failures(f"{told}, {night['news']}", night)]
@@ -119,13 +120,6 @@ def _measure(run: dict[str, Any], room: Path, warehouse: Path, nights: Sequence[
     yield
     for folder in (warehouse, landing):
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _write(runs: Sequence[dict[str, Any]], folder: Path, machine: dict[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    content = {"machine": machine, "runs": runs}
-    (folder / "nights.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    (folder / "nights.md").write_text(page(machine, runs), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -21,11 +21,12 @@ import duckdb
 
 from benchmarks.aims import Aim, as_lines, at_most
 from benchmarks.cost import ROOT, ended, in_words
-from benchmarks.machine import PeakMemory, commit, facts, kept_runs
+from benchmarks.machine import PeakMemory, commit, facts
 from benchmarks.machine import in_words as machine_in_words
 from benchmarks.query.enlarge import enlarge
 from benchmarks.query.reader import QUESTIONS
 from benchmarks.refresh.measured import refresh
+from benchmarks.results import kept_runs, write_results
 from seeds.generate import generate
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -48,7 +49,8 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="measure sizes anew that the results hold already")
     wanted = parser.parse_args()
     room: Path = wanted.room or Path(tempfile.mkdtemp(prefix="query-"))
-    runs = {run["asked"]: run for run in kept_runs(wanted.results / "query.json", facts())}
+    machine = facts()
+    runs = {run["asked"]: run for run in kept_runs(wanted.results, "query", machine)}
     for size in [0] if wanted.as_it_is else sorted(wanted.sizes):
         # 0 stands for a file read as it is, which may be another one each time.
         if size and not wanted.again and len(runs.get(size, {}).get("readers", {})) == len(READERS):
@@ -66,7 +68,8 @@ def main() -> None:
         runs[size] = run
         for readers in READERS:
             run["readers"][str(readers)] = _read(file, readers, wanted.rounds, room)
-            _write(sorted(runs.values(), key=lambda run: int(run["customers"])), wanted.results)
+            done = sorted(runs.values(), key=lambda run: int(run["customers"]))
+            write_results(wanted.results, "query", {"machine": machine, "runs": done}, _page(machine, done))
         if size:
             shutil.rmtree(file.parent, ignore_errors=True)
     if wanted.room is None:
@@ -112,15 +115,6 @@ def _read(file: Path, readers: int, rounds: int, room: Path) -> dict[str, Any]:
         "load_average": round(os.getloadavg()[0], 1),
         "questions": questions,
     }
-
-
-def _write(runs: Sequence[dict[str, Any]], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    machine = facts()
-    (folder / "query.json").write_text(
-        json.dumps({"machine": machine, "runs": runs}, indent=2) + "\n", encoding="utf-8"
-    )
-    (folder / "query.md").write_text(_page(machine, runs), encoding="utf-8")
 
 
 def _page(machine: dict[str, Any], runs: Sequence[dict[str, Any]]) -> str:

@@ -17,11 +17,12 @@ from typing import Any
 import duckdb
 
 from benchmarks.cost import ROOT, Cost, ended, failures, of, of_python
-from benchmarks.machine import commit, facts, kept_runs
+from benchmarks.machine import commit, facts
 from benchmarks.refresh.agreement import compare
 from benchmarks.refresh.floor import FILE as FLOOR_FILE
 from benchmarks.refresh.measured import refresh, with_load
 from benchmarks.refresh.page import page
+from benchmarks.results import kept_runs, write_results
 from orchestration.database import literal
 from seeds.generate import generate
 
@@ -52,7 +53,7 @@ def main() -> None:
     if wanted.memory:
         os.environ["C360_MEMORY_LIMIT"] = wanted.memory
     machine = facts("splink", "pandas", memory_limit=wanted.memory or "default")
-    runs = {run["asked"]: run for run in kept_runs(wanted.results / "refresh.json", machine)}
+    runs = {run["asked"]: run for run in kept_runs(wanted.results, "refresh", machine)}
     faults: list[str] = []
     for lines in sorted(wanted.sizes):
         people = min(round(lines * _PEOPLE_PER_LINE), _MOST_PEOPLE)
@@ -61,7 +62,8 @@ def main() -> None:
         run = runs.setdefault(lines, {"asked": lines, "people": people})
         # After every step: what was measured stays when a long run is broken off, and is not measured twice.
         for _ in _measure(run, _world(room, lines, people, wanted.days), room / f"warehouse-{lines}", wanted):
-            _write([runs[size] for size in sorted(runs)], wanted.results, machine)
+            done = [runs[size] for size in sorted(runs)]
+            write_results(wanted.results, "refresh", {"machine": machine, "runs": done}, page(machine, done))
         for name in ("full", "floor", "pandas", "splink"):
             faults += failures(f"{lines:,} lines, {name}", run.get(name))
     if wanted.room is None:
@@ -126,13 +128,6 @@ def _splink(lines: int, world: Path, warehouse: Path, limit: float) -> Cost:
         return {"failed": "needs uv on the path", "seconds": 0.0, "cpu_seconds": 0.0, "peak_mb": 0}
     command = [uv, "run", "--quiet", "--no-project", "--script", str(SPLINK), str(people), str(answer)]
     return with_load(of(f"{lines:,} lines, Splink alone", command, limit))
-
-
-def _write(runs: list[dict[str, Any]], folder: Path, machine: dict[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    content = {"machine": machine, "runs": runs}
-    (folder / "refresh.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    (folder / "refresh.md").write_text(page(machine, runs), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from benchmarks.cost import ROOT, Cost, ended, failures, in_words, of, of_python
 from benchmarks.machine import facts
 from benchmarks.machine import in_words as machine_in_words
 from benchmarks.refresh.measured import refresh, with_load
+from benchmarks.results import write_results
 
 RESULTS = Path(__file__).resolve().parent / "results"
 EXTRACTS = ROOT / "seeds" / "extracts"
@@ -105,11 +106,8 @@ def _packages(where: Mapping[str, str]) -> dict[str, float]:
 
 
 def _write(found: dict[str, Any], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     machine = facts("dagster", "dbt-core", "great-expectations")
-    content = {"machine": machine, **found}
-    (folder / "start.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    (folder / "start.md").write_text(_page(machine, found), encoding="utf-8")
+    write_results(folder, "start", {"machine": machine, **found}, _page(machine, found))
 
 
 def _page(machine: dict[str, Any], found: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.results import write_results
 from orchestration.settings import PROJECT_ROOT
 from orchestration.valuation import bg_nbd
 
@@ -132,10 +133,9 @@ def main() -> None:
         "cdnow": {"published": PUBLISHED, "ours": ours(data), "pymc_marketing": reference(data)},
         "cost": cost(wanted.customers, wanted.days, wanted.months),
     }
-    wanted.results.mkdir(parents=True, exist_ok=True)
-    (wanted.results / "value.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    (wanted.results / "value.md").write_text(table(results), encoding="utf-8")
-    sys.stdout.write(table(results))
+    page = table(results)
+    write_results(wanted.results, "value", results, page)
+    sys.stdout.write(page)
 
 
 if __name__ == "__main__":
