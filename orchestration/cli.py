@@ -397,12 +397,14 @@ def dev(
 def dbt(context: typer.Context, warehouse: WarehouseOption = None) -> None:
     """Run dbt on this warehouse: `c360 dbt docs generate`, `c360 dbt build --select marts`."""
     settings = settings_for(warehouse)
+    from orchestration.database import connect
     from orchestration.run_lock import RunLock
     from orchestration.warehouse import runner
 
     with RunLock(settings):
         settings.temp_dir.mkdir(parents=True, exist_ok=True)
-        runner.write_rules(settings)
+        with connect(settings) as con:
+            runner.write_rules(con, settings)
         command = runner.command_line(settings, context.args)
         environment = runner.merged(os.environ, runner.environment(settings))
         sys.exit(subprocess.run(command, env=environment, check=False).returncode)  # noqa: S603 - the user's own dbt

@@ -7,10 +7,11 @@ dbt's arguments (`runner.py`), owners and descriptions, which stand in the model
 import json
 import re
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
+import duckdb
 from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 from dagster_dbt.asset_utils import get_asset_check_key_for_test, get_updated_cli_invocation_params_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
@@ -139,12 +140,11 @@ def _build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[
         DbtFailedError: a model could not be built, and no test of those that could says why.
     """
     settings = warehouse.settings
-    runner.write_rules(settings)
-    yield from _loaded_seeds(context, warehouse)
-    how = None
-    if not context.is_subset:
-        with warehouse.connect() as con:
-            how = increment.mode(con, context.run.run_id)
+    with warehouse.connect() as con:
+        runner.write_rules(con, settings)
+        seeds = _load_seeds(context, con, settings)
+        how = None if context.is_subset else increment.mode(con, context.run.run_id)
+    yield from seeds
     selected = get_updated_cli_invocation_params_for_context(context, _manifest, _translator)
     options = runner.build_arguments(business_day(settings), only_models=True, increment=how)
     arguments = [*options, *selected.selection_args]
@@ -153,55 +153,62 @@ def _build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[
         yield from _as_dagster_events(runner.run_dbt(settings, arguments), context, built)
     except DbtFailedError as error:
         of_built = {key: test for key, test in _tests.items() if test.reads <= built}
-        failed = yield from _tested(context, warehouse, of_built)
-        if failed:
-            raise ModelTestsFailedError(failed) from error
-        raise
-    if how:
         with warehouse.connect() as con:
+            checks = _run_tests(context, con, of_built)
+        yield from checks
+        _raise_for_failed(checks, error)
+        raise
+    with warehouse.connect() as con:
+        if how:
             increment.finish(con, context.run.run_id)
-    failed = yield from _tested(context, warehouse, _tests)
-    if failed:
-        raise ModelTestsFailedError(failed)
+        checks = _run_tests(context, con, _tests)
+    yield from checks
+    _raise_for_failed(checks)
 
 
-def _loaded_seeds(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.Output[None]]:
+def _load_seeds(
+    context: dg.AssetExecutionContext, con: duckdb.DuckDBPyConnection, settings: Settings
+) -> list[dg.Output[None]]:
     """Load the seeds of this part that are selected."""
     selected = [key for key in _seeds if key in context.selected_asset_keys]
     started = time.perf_counter()
-    with warehouse.connect() as connection:
-        rows = load_seeds(connection, runner.project_dir(warehouse.settings), [_seeds[key] for key in selected])
+    rows = load_seeds(con, runner.project_dir(settings), [_seeds[key] for key in selected])
     seconds = time.perf_counter() - started
-    for key in selected:
-        unique_id = _seeds[key]["unique_id"]
-        metadata = {
-            "unique_id": unique_id,
-            "dagster/row_count": rows[unique_id],
-            _DURATION: round(seconds / len(selected), 4),
-        }
-        yield dg.Output(None, output_name=key.to_python_identifier(), metadata=metadata)
+    return [
+        dg.Output(
+            None,
+            output_name=key.to_python_identifier(),
+            metadata={
+                "unique_id": _seeds[key]["unique_id"],
+                "dagster/row_count": rows[_seeds[key]["unique_id"]],
+                _DURATION: round(seconds / len(selected), 4),
+            },
+        )
+        for key in selected
+    ]
 
 
-def _tested(
-    context: dg.AssetExecutionContext, warehouse: Warehouse, among: Mapping[dg.AssetCheckKey, ModelTest]
-) -> Generator[dg.AssetCheckResult, None, list[dg.AssetCheckResult]]:
-    """Run the selected tests of this part, and return the errors they found."""
+def _run_tests(
+    context: dg.AssetExecutionContext, con: duckdb.DuckDBPyConnection, among: Mapping[dg.AssetCheckKey, ModelTest]
+) -> list[dg.AssetCheckResult]:
+    """Run the selected tests of this part."""
     selected = {key: test for key, test in among.items() if key in context.selected_asset_check_keys}
-    with warehouse.connect() as connection:
-        findings = run_tests(connection, selected.values())
-    failed: list[dg.AssetCheckResult] = []
-    for (key, test), found in zip(selected.items(), findings, strict=True):
-        result = dg.AssetCheckResult(
+    return [
+        dg.AssetCheckResult(
             passed=found.rows == 0,
             asset_key=key.asset_key,
             check_name=key.name,
             severity=_ERROR if test.is_error else dg.AssetCheckSeverity.WARN,
             metadata={"unique_id": test.unique_id, _FAILED_ROWS: found.rows, _DURATION: round(found.seconds, 4)},
         )
-        if not result.passed and test.is_error:
-            failed.append(result)
-        yield result
-    return failed
+        for (key, test), found in zip(selected.items(), run_tests(con, selected.values()), strict=True)
+    ]
+
+
+def _raise_for_failed(checks: Iterable[dg.AssetCheckResult], cause: DbtFailedError | None = None) -> None:
+    """Let failed tests of severity `error` end the step."""
+    if failed := [check for check in checks if not check.passed and check.severity == _ERROR]:
+        raise ModelTestsFailedError(failed) from cause
 
 
 class ModelTestsFailedError(Exception):

@@ -17,7 +17,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from orchestration.database import connect, memory_limit
+import duckdb
+
+from orchestration.database import memory_limit
 from orchestration.errors import UserError
 from orchestration.increment import Increment
 from orchestration.settings import Settings
@@ -178,18 +180,16 @@ def run_dbt(settings: Settings, arguments: Sequence[str]) -> Iterator[dict[str, 
     yield from dbt_process.run([*arguments, *options], environment(settings), parsed_path(settings))
 
 
-def write_rules(settings: Settings) -> int:
+def write_rules(con: duckdb.DuckDBPyConnection, settings: Settings) -> int:
     """Check the rules of the policy tables and write their steps into the working database, before dbt reads them.
 
     Returns:
         The number of steps.
 
     Raises:
-        UserError: a rule is wrong, or the database cannot be written.
+        UserError: a rule is wrong.
     """
-    rules = read_rules(settings.policy_dir, settings.root / "models")
-    with connect(settings) as con:
-        return write_rule_steps(con, rules)
+    return write_rule_steps(con, read_rules(settings.policy_dir, settings.root / "models"))
 
 
 def _parse(settings: Settings, target: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration.database import connect
 from orchestration.settings import Settings
 from orchestration.valuation.assets import MODELS_READ
 from orchestration.valuation.values import make_values
@@ -34,7 +35,8 @@ def dbt_build() -> Build:
     def run(world: World, as_of: date | None, *, unit_tests: bool, select: list[str]) -> str:
         settings = Settings(warehouse=world.warehouse)
         runner.prepare_manifest(settings)
-        runner.write_rules(settings)
+        with connect(settings) as con:
+            runner.write_rules(con, settings)
         arguments = runner.build_arguments(as_of, unit_tests=unit_tests, select=select)
         arguments += ["--indirect-selection", "cautious"] if select else []
         said: list[str] = []

@@ -93,7 +93,7 @@ MEMBERS = dg.AssetKey(["staging", "stg_pos__members"])
 def members_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A warehouse in which dbt has built the members, one of them twice."""
     monkeypatch.setenv("C360_WAREHOUSE", str(tmp_path))
-    monkeypatch.setattr(runner, "write_rules", lambda _: 0)
+    monkeypatch.setattr(runner, "write_rules", lambda *_: 0)
     monkeypatch.setattr(runner, "run_dbt", lambda *_: iter(()))
     with connect(Settings()) as con:
         con.execute("create table staging.stg_pos__members as from (values ('m1'), ('m1'), (null)) as t(record_key)")
