@@ -3,6 +3,7 @@
 What belongs here: connecting, quoting. What does not: any statement about business tables.
 """
 
+import glob
 import os
 import re
 from collections.abc import Iterator
@@ -150,6 +151,16 @@ def identifier(name: str) -> str:
 def literal(value: str) -> str:
     """Quote a string for SQL; only where a statement takes no parameter (settings, DDL, file lists)."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def parquet(*files: Path, options: str = "") -> str:
+    """SQL that reads Parquet files, whatever their folders are named.
+
+    Left to itself, DuckDB takes `[a]` in a path for a pattern, and lets a folder `channel=web` overwrite column
+    `channel`.
+    """
+    paths = ", ".join(literal(glob.escape(str(file))) for file in files)
+    return f"read_parquet([{paths}], hive_partitioning = false{f', {options}' if options else ''})"
 
 
 def column_names(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> list[str]:

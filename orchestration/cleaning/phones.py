@@ -20,6 +20,7 @@ import duckdb
 import phonenumbers
 
 from orchestration.cleaning.wordlists import POLICY_DIR, REFERENCE_DIR, read_rows
+from orchestration.database import parquet
 from orchestration.errors import UserError
 
 HOME = "CN"
@@ -126,7 +127,7 @@ class PhoneParser:
         """Mobile prefix ranges and area codes with their province and city."""
         if not path.exists():
             raise UserError(f"The prefix table {path} is missing: restore it from the repository.")
-        rows = duckdb.sql(f"from read_parquet('{path}') order by first_prefix").fetchall()
+        rows = duckdb.sql(f"from {parquet(path)} order by first_prefix").fetchall()
         self._firsts = [r[0] for r in rows]
         self._ranges = rows
         # Named where they are asked for: there are a hundred thousand ranges, and few hundred area codes.

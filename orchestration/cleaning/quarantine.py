@@ -16,7 +16,7 @@ import pyarrow as pa
 from data_quality.contract import Contract
 from orchestration.cleaning.due import Due
 from orchestration.cleaning.releases import EntryDecision, entry_id_sql, read_decisions
-from orchestration.database import column_names, identifier, literal, table_exists
+from orchestration.database import column_names, identifier, literal, parquet, table_exists
 from orchestration.settings import Settings
 
 MEMORY_FILE = "released_entries.parquet"
@@ -170,7 +170,7 @@ def build(con: duckdb.DuckDBPyConnection, settings: Settings | None = None) -> i
     con.unregister("entry_decisions")
     con.execute("create or replace temp table released_before as select * from set_aside_now where false")
     if memory is not None and memory.exists():
-        con.execute(f"insert into released_before by name select * from read_parquet({literal(str(memory))})")
+        con.execute(f"insert into released_before by name select * from {parquet(memory)}")
     if memory is not None and has_files and _is_ours(con):
         _remember_vanished(con)
         _keep(con, memory)
@@ -240,7 +240,7 @@ def _keep(con: duckdb.DuckDBPyConnection, memory: Path) -> None:
     """Write what was released to its file, whole or not at all, where this run adds to it."""
     known = 0
     if memory.exists():
-        counted = con.execute(f"select count(*) from read_parquet({literal(str(memory))})").fetchone()
+        counted = con.execute(f"select count(*) from {parquet(memory)}").fetchone()
         known = counted[0] if counted else 0
     now = con.execute("select count(*) from released_before").fetchone()
     if now is None or now[0] == known:

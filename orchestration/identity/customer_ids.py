@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.database import literal, table_exists
+from orchestration.database import literal, parquet, table_exists
 from orchestration.errors import UserError
 from orchestration.files import write_whole
 from orchestration.identity.policy import IdentityPolicy
@@ -405,7 +405,7 @@ def _load_previous(connection: duckdb.DuckDBPyConnection, ledger: Path) -> None:
         file = ledger / f"{name}.parquet"
         connection.execute(f"create or replace temp table {_PREVIOUS[name]} ({columns})")
         if file.exists():
-            _fill(connection, name, f"read_parquet({literal(str(file))})", str(file))
+            _fill(connection, name, parquet(file), str(file))
         elif not present and table_exists(connection, "identity", name):
             _fill(connection, name, f"identity.{name}", f"identity.{name}")
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from orchestration.database import literal
+from orchestration.database import literal, parquet
 from orchestration.files import checksum
 from orchestration.identity.calibration import Calibration
 from orchestration.identity.comparison import FIELDS, compare_pairs
@@ -124,21 +124,21 @@ def _why_not(folder: Path, prints: Mapping[str, str]) -> str:
 
 
 def _load(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    files = {name: literal(str(folder / f"{name}.parquet")) for name in ("records", "pairs", "blocks")}
+    files = {name: parquet(folder / f"{name}.parquet") for name in ("records", "pairs", "blocks")}
     connection.execute(
         f"""
         create or replace temp table unchanged_records as
         select k.number, c.record_id
-        from read_parquet({files["records"]}) as k
+        from {files["records"]} as k
         inner join identity.records as r on r.source = k.source and r.record_key = k.record_key
         inner join record_contents as c on c.record_id = r.record_id and c.content = k.content;
         create or replace temp table recalled as
         select l.record_id as l, r.record_id as r, {", ".join(f"k.{c}" for c in _LEVELS)},
             k.match_weight, k.match_probability
-        from read_parquet({files["pairs"]}) as k
+        from {files["pairs"]} as k
         inner join unchanged_records as l on l.number = k.l
         inner join unchanged_records as r on r.number = k.r;
-        create or replace temp table recalled_blocks as select rule, block from read_parquet({files["blocks"]});
+        create or replace temp table recalled_blocks as select rule, block from {files["blocks"]};
         insert into known_levels select * from recalled;
         insert into closed_blocks select * from recalled_blocks;
         create or replace temp table changed_records as

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from data_quality.contract import Contract, load_contracts
-from orchestration.database import identifier, literal
+from orchestration.database import identifier, literal, parquet
 from orchestration.errors import is_machine_fault
 from orchestration.files import sha256_of
 from orchestration.ingestion.discovery import LandingFile, discover
@@ -266,10 +266,9 @@ def _rewrite(
         if len(parts) == 1:
             shutil.move(parts[0], new / "data.parquet")
         elif parts:
-            listed = ", ".join(literal(str(part)) for part in parts)
             with engine.connection() as con:
                 con.execute(
-                    f"copy (select * from read_parquet([{listed}])) to {literal(str(new / 'data.parquet'))} "
+                    f"copy (select * from {parquet(*parts)}) to {literal(str(new / 'data.parquet'))} "
                     f"(format parquet, compression zstd, row_group_size {ROW_GROUP_ROWS})"
                 )
         manifest = Manifest(entries)
@@ -281,7 +280,7 @@ def _keep_rows(
     con: duckdb.DuckDBPyConnection, contract: Contract, stored: Path, names: list[str], target: Path
 ) -> Path:
     """Copy the rows of unchanged and departed files out of the stored partition, in the contract's columns of today."""
-    source = f"read_parquet({literal(str(stored))})"
+    source = parquet(stored)
     present = {row[0] for row in con.execute(f"describe select * from {source}").fetchall()}
     declared = {**dict.fromkeys(contract.columns, "varchar"), **TECHNICAL_COLUMNS}
     columns = ", ".join(
@@ -327,7 +326,7 @@ def _written_amount(con: duckdb.DuckDBPyConnection, contract: Contract, part: Pa
     total = written_amount_sql(contract)
     if total is None:
         return None
-    found = con.execute(f"select {total} from read_parquet({literal(str(part))})").fetchone()
+    found = con.execute(f"select {total} from {parquet(part)}").fetchone()
     return str(found[0]) if found and found[0] is not None else "0"
 
 

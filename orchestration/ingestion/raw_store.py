@@ -319,8 +319,9 @@ def refresh_raw_views(con: duckdb.DuckDBPyConnection, settings: Settings) -> int
 def _view_query(con: duckdb.DuckDBPyConnection, settings: Settings, contract: Contract, *, is_alike: bool) -> str:
     """SQL of one dataset; `is_alike` says that every file was read under the contract of today.
 
-    The folder's name gives the delivery date, so that a question about some days opens their files alone. Files that
-    are alike are bound by the first of them; else every file is opened to say which columns it has.
+    The folder's name gives the delivery date, so that a question about some days opens their files alone; but where a
+    folder above is named like one (`channel=web`), DuckDB would give every row that as its `channel`. Files that are
+    alike are bound by the first of them; else every file is opened to say which columns it has.
     """
     declared = {**dict.fromkeys(contract.columns, "varchar"), **TECHNICAL_COLUMNS}
     folder = settings.raw_dir.resolve() / contract.source / contract.dataset
@@ -329,17 +330,19 @@ def _view_query(con: duckdb.DuckDBPyConnection, settings: Settings, contract: Co
         return f"select {columns} where false"
     pattern = f"{glob.escape(str(folder))}/delivery_date=*/data.parquet"
     by_name = "" if is_alike else "union_by_name = true, "
-    source = (
-        f"read_parquet({literal(pattern)}, {by_name}hive_partitioning = true, "
-        "hive_types = {'delivery_date': date}, hive_types_autocast = false)"
-    )
+    if "=" in str(folder):
+        delivered, by_folder = "_delivery_date", "hive_partitioning = false"
+    else:
+        delivered = "delivery_date"
+        by_folder = "hive_partitioning = true, hive_types = {'delivery_date': date}, hive_types_autocast = false"
+    source = f"read_parquet({literal(pattern)}, {by_name}{by_folder})"
     stored = {row[0] for row in con.execute(f"describe select * from {source}").fetchall()}
     columns = ", ".join(
-        "delivery_date as _delivery_date"
+        f"{delivered} as _delivery_date"
         if name == "_delivery_date"
         # A column that joined the contract after the last delivery is in no file yet.
         else f"{identifier(name) if name in stored else f'null::{kind}'} as {identifier(name)}"
         for name, kind in declared.items()
     )
-    known = f" where delivery_date <= {literal(str(settings.known_on))}" if settings.known_on else ""
+    known = f" where {delivered} <= {literal(str(settings.known_on))}" if settings.known_on else ""
     return f"select {columns} from {source}{known}"

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from data_quality.contract import Contract
-from orchestration.database import identifier, literal
+from orchestration.database import identifier, literal, parquet
 from orchestration.errors import is_machine_fault
 from orchestration.ingestion.decoding import Encoding, LineBlock, detect_encoding, line_end, read_lines, unpack
 from orchestration.ingestion.discovery import LandingFile
@@ -114,16 +114,14 @@ class Job:
         )
         fits = f"{length} <= {self.limits.max_row_bytes}"
         self.write(f"select {select} from (select *, {fits} as _fits, {line} as _place from {source})")
-        found = self.con.execute("select count(_row_error) from read_parquet(?)", [str(self.out)]).fetchone()
+        found = self.con.execute(f"select count(_row_error) from {parquet(self.out)}").fetchone()
         return int(found[0]) if found else 0
 
     def unnamed_in_use(self, mapping: HeaderMapping) -> list[str]:
         """Undeclared headers, without the nameless columns that hold nothing (spreadsheets leave them behind)."""
         if not mapping.unnamed:
             return mapping.unknown
-        found = self.con.execute(
-            "select distinct unnest(map_keys(_extra)) from read_parquet(?)", [str(self.out)]
-        ).fetchall()
+        found = self.con.execute(f"select distinct unnest(map_keys(_extra)) from {parquet(self.out)}").fetchall()
         used = {name for (name,) in found}
         return [name for name in mapping.unknown if name not in mapping.unnamed or name in used]
 
@@ -203,7 +201,7 @@ class _BadRows:
         if not self.count:
             return ""
         columns = job.raw_columns({}, NO_EXTRA, "_row_error", "_raw", "_line")
-        return f" union all select {columns} from read_parquet({literal(str(self.path))})"
+        return f" union all select {columns} from {parquet(self.path)}"
 
 
 @dataclass(frozen=True)
@@ -452,8 +450,8 @@ def _read_parquet(job: Job) -> Reading:
     link.symlink_to(job.file.path.resolve())
     try:
         names = list(pq.read_schema(link).names)
-        described = job.con.execute(f"describe select * from read_parquet({literal(str(link))})").fetchall()
-        counted = job.con.execute(f"select count(*) from read_parquet({literal(str(link))})").fetchone()
+        described = job.con.execute(f"describe select * from {parquet(link)}").fetchall()
+        counted = job.con.execute(f"select count(*) from {parquet(link)}").fetchone()
     except (pa.ArrowException, duckdb.Error, OSError) as error:
         if is_machine_fault(error):
             raise
@@ -477,7 +475,7 @@ def _read_parquet(job: Job) -> Reading:
     extra = _extra_map({name: cells[position] for name, position in mapping.extras.items()})
     numbered = "file_row_number" not in {row[0].casefold() for row in described}
     line = "file_row_number + 1" if numbered else "row_number() over ()"
-    source = f"read_parquet({literal(str(link))}" + (", file_row_number = true)" if numbered else ")")
+    source = parquet(link, options="file_row_number = true" if numbered else "")
     try:
         bad_rows = job.write_cells(values, extra, line, cells, source)
     except duckdb.Error as error:
@@ -573,7 +571,7 @@ def _read_sheets(job: Job) -> Reading:
     values = {column: f"c{positions[0]}" for column, positions in mapping.positions.items()}
     extra = _extra_map({name: f"c{position}" for name, position in mapping.extras.items()})
     cells = [f"c{position}" for position in range(len(names))]
-    bad_rows = job.write_cells(values, extra, "l", cells, f"read_parquet({literal(str(cells_path))})")
+    bad_rows = job.write_cells(values, extra, "l", cells, parquet(cells_path))
     unread = [sheet.name for i, sheet in enumerate(sheets) if i != chosen]
     message = (
         f"Only sheet {sheets[chosen].name!r} was read; not read: {', '.join(map(repr, unread))}." if unread else None

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from data_quality.contract import Contract, normalise_header
-from orchestration.database import literal
+from orchestration.database import parquet
 from orchestration.errors import UserError
 from orchestration.ingestion.decoding import unpack_beginning
 from orchestration.ingestion.discovery import FORMATS, LandingFile, format_of
@@ -131,9 +131,7 @@ def read_sample(
 
 
 def _sampled(con: duckdb.DuckDBPyConnection, part: Path, headers: list[str], rows: int, encoding: str | None) -> Sample:
-    con.execute(
-        f"create temp table sampled as select _extra, _row_error from read_parquet({literal(str(part))}) limit {rows}"
-    )
+    con.execute(f"create temp table sampled as select _extra, _row_error from {parquet(part)} limit {rows}")
     counted = con.execute("select count(*), count(_row_error) from sampled").fetchone()
     total, bad = counted or (0, 0)
     pairs = con.execute(

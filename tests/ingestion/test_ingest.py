@@ -337,6 +337,18 @@ def test_a_warehouse_path_with_quotes_and_patterns_works(deliver: Deliver, raw: 
     assert raw.query("select ticket_id from raw.pos_sales") == [("T1",)]
 
 
+def test_a_folder_that_is_named_like_a_column_changes_no_value_of_it(
+    deliver: Deliver, raw: Any, tmp_path: Path
+) -> None:
+    raw.settings = raw.settings.model_copy(update={"warehouse": tmp_path / "sku=S9" / "delivery_date=2020-01-01"})
+    deliver("sales.csv", sales("T1"))
+    raw.ingest()
+    deliver("sales_b.csv", sales("T2"))
+    raw.ingest()
+    query = "select ticket_id, sku, _delivery_date from raw.pos_sales order by 1"
+    assert raw.query(query) == [("T1", "S1", DAY), ("T2", "S1", DAY)]
+
+
 def test_refreshing_views_gives_one_row_per_file(deliver: Deliver, raw: Any) -> None:
     deliver("sales.csv", sales("T1") + "broken\n")
     deliver("sales_b.csv", b"")
