@@ -5,6 +5,7 @@ settings of `value_model.csv`. Times are in days.
 """
 
 from dataclasses import dataclass
+from math import fsum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,8 @@ class OwnRate:
 def shrunk_spend(purchases: Floats, total: Floats, prior_purchases: float) -> Floats:
     """Mean spend of each customer, drawn towards the mean of all purchases by `prior_purchases` of them."""
     count = float(np.sum(purchases))
-    mean_of_all = float(np.sum(total)) / count if count else 0.0
+    # Exact, so that the order in which customers are read makes no difference to anybody's last digit.
+    mean_of_all = fsum(total) / count if count else 0.0
     weight = np.asarray(purchases, dtype=np.float64) + prior_purchases
     drawn = np.asarray(total) + prior_purchases * mean_of_all
     return np.asarray(np.divide(drawn, weight, out=np.full_like(drawn, mean_of_all), where=weight > 0))

@@ -126,3 +126,11 @@ def test_without_a_spend_model_a_single_purchase_counts_as_policy_says() -> None
     assert counts == pytest.approx(shrunk_spend(np.array([1.0, 2.0]), np.array([40.0, 200.0]), 3))
     ignored = Forecaster.of(buyers, replace(POLICY, single_purchase_counts=0)).expected_spend(buyers)
     assert ignored == pytest.approx([100.0, 100.0])
+
+
+def test_the_mean_of_all_is_the_same_in_whatever_order_customers_are_read() -> None:
+    chance = np.random.default_rng(3)
+    count, total = chance.integers(1, 9, 500).astype(float), np.round(chance.gamma(3.0, 100.0, 500), 2)
+    spends = shrunk_spend(count, total, 3)
+    for order in (chance.permutation(500) for _ in range(20)):
+        assert np.array_equal(shrunk_spend(count[order], total[order], 3), spends[order])
