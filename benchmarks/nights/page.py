@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.aims import Aim, as_lines, at_most
 from benchmarks.cost import Cost, ended, exponent, in_words
 from benchmarks.machine import in_words as machine_in_words
-from benchmarks.refresh.page import STAGES, by_stage, stage_in_words
+from benchmarks.refresh.page import by_stage, stage_table
 
 _SHOWN_FROM = 0.5  # CPU seconds of a step in any night
 AIMED_AT, AIMED_SHARE = "0.3%", 0.05
@@ -116,17 +116,12 @@ def _aims(runs: Sequence[dict[str, Any]]) -> list[Aim]:
 
 
 def _stages(runs: Sequence[dict[str, Any]]) -> list[str]:
-    names = [*STAGES, "gates", "other"]
-    said = "Wall / CPU seconds, and the most memory that the process tree held meanwhile."
-    lines = ["## By stage", "", said, "", f"| history | night | {' | '.join(names)} |"]
-    lines.append("| --- " * (len(names) + 2) + "|")
-    for run in runs:
-        for news, cost in [("full rebuild", run.get("full")), *((night["news"], night) for night in run["nights"])]:
-            if ended(cost):
-                stages = by_stage(cost["steps"])
-                costs = " | ".join(stage_in_words(stages.get(name)) for name in names)
-                lines.append(f"| {run['lines']:,} | {news} | {costs} |")
-    return [*lines, ""]
+    costs = [
+        ([f"{run['lines']:,}", news], cost)
+        for run in runs
+        for news, cost in [("full rebuild", run.get("full")), *((night["news"], night) for night in run["nights"])]
+    ]
+    return stage_table(["history", "night"], costs)
 
 
 def _steps(runs: Sequence[dict[str, Any]]) -> list[str]:

@@ -79,7 +79,7 @@ def page(machine: dict[str, Any], runs: Sequence[dict[str, Any]]) -> str:
         _RIVALS,
         "",
         *as_lines(_aims(runs)),
-        *_stages(runs),
+        *stage_table(["lines"], [([f"{run['lines']:,}"], run.get("full")) for run in runs]),
         *_identity(runs),
         *_agreement(runs),
         *_models(runs),
@@ -160,14 +160,19 @@ def _aims(runs: Sequence[dict[str, Any]]) -> list[Aim]:
     ]
 
 
-def _stages(runs: Sequence[dict[str, Any]]) -> list[str]:
+def stage_table(of: Sequence[str], runs: Sequence[tuple[Sequence[str], Cost | None]]) -> list[str]:
+    """Markdown of what each stage cost: `of` heads what a refresh is named by, `runs` are these names and its cost.
+
+    A refresh that did not end has no line.
+    """
     names = [*STAGES, "gates", "other"]
     said = "Wall / CPU seconds, and the most memory that the process tree held meanwhile."
-    rows = ["## By stage", "", said, "", f"| lines | {' | '.join(names)} |", "| --- " * (len(names) + 1) + "|"]
-    for run in runs:
-        if ended(run.get("full")):
-            stages = by_stage(run["full"]["steps"])
-            rows.append(f"| {run['lines']:,} | {' | '.join(stage_in_words(stages.get(name)) for name in names)} |")
+    heads = [*of, *names]
+    rows = ["## By stage", "", said, "", f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
+    for named, cost in runs:
+        if cost is not None and ended(cost):
+            stages = by_stage(cost["steps"])
+            rows.append(f"| {' | '.join([*named, *(stage_in_words(stages.get(name)) for name in names)])} |")
     return [*rows, ""]
 
 

@@ -254,14 +254,6 @@ def _outlines(connection: duckdb.DuckDBPyConnection, tables: Sequence[PublishedT
             "where database_name = current_database() and comment is not null"
         ).fetchall()
     )
-    for (view,) in connection.execute(
-        "select view_name from duckdb_views() where database_name = current_database() and schema_name = 'marts'"
-    ).fetchall():
-        try:
-            # DuckDB may not know the columns of a view before somebody asks for them.
-            connection.execute(f"select * from marts.{identifier(view)} limit 0")
-        except (duckdb.BinderException, duckdb.CatalogException) as error:
-            raise _not_a_view_to_publish(f"marts.{view}", error) from error
     columns: dict[str, list[tuple[str, str, str | None]]] = {}
     for name, column, data_type, comment in connection.execute(
         "select concat(schema_name, '.', table_name), column_name, data_type, comment from duckdb_columns() "
@@ -400,15 +392,11 @@ def _create_view(built: duckdb.DuckDBPyConnection, outline: _Outline) -> None:
     try:
         built.execute(str(outline.table.view_sql))
     except (duckdb.BinderException, duckdb.CatalogException) as error:
-        raise _not_a_view_to_publish(outline.table.name, error) from error
+        raise UserError(
+            f"The view {outline.table.name} cannot be published: {str(error).splitlines()[0]}. A published view may "
+            "read tables of schema marts only; let it, or make the model a table."
+        ) from error
     _comment(built, "view", outline.source, outline)
-
-
-def _not_a_view_to_publish(view: str, error: duckdb.Error) -> UserError:
-    return UserError(
-        f"The view {view} cannot be published: {str(error).splitlines()[0]}. A published view may read tables of "
-        "schema marts only; let it, or make the model a table."
-    )
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, kind: str, target: str, outline: _Outline) -> None:
