@@ -9,7 +9,9 @@
     - `placed`: also when a cut point of a day moved across the customer (`int_customers_moved`),
     - `changed`: also on the day of evaluation after such a day.
 
-    A model that keeps rows is materialised as `kept`, names its level as `due`, and asks `is_due` of its inputs. -#}
+    A model that keeps rows is materialised as `kept`, names its level as `due`, and asks `is_due` of its inputs. One whose
+    rows are of a customer and of no day of evaluation says `by_day=false` and asks `customer_is_due`; none of its rows may
+    depend on as-of, so it holds what lies ahead too, and its readers look no further than as-of. -#}
 
 {#- Whether this run keeps rows. -#}
 {% macro increments() -%}
@@ -29,9 +31,13 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Condition, where rows are kept: every day of this customer is built in this run. -#}
+{#- Condition: all rows of this customer are built in this run. -#}
 {% macro customer_is_due(level, customer_id) -%}
-    {{ customer_id }} in (select customer_id from ({{ customers_due(level) }}) as customers_due)
+    {%- if increments() -%}
+        {{ customer_id }} in (select customer_id from ({{ customers_due(level) }}) as customers_due)
+    {%- else -%}
+        true
+    {%- endif -%}
 {%- endmacro %}
 
 {#- The first day that is built of this customer, where `first_evaluated_on` is the first of all. Changes before it are
@@ -148,11 +154,14 @@
         {%- if level != 'added' %}
         delete from {{ target }}
         where
+            {%- if config.get('by_day', true) %}
             {{ config.get('day', 'evaluated_on') }} not in (
                 select evaluated_on from {{ increment_table('days') }}
                 where evaluated_on not in ({{ days_due(level) }})
             )
-            or customer_id in ({{ customers_due(level) }});
+            or
+            {%- endif %}
+            customer_id in ({{ customers_due(level) }});
         {%- endif %}
         insert into {{ target }} by name ({{ sql }});
     {%- endcall -%}

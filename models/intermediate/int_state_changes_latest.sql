@@ -1,20 +1,16 @@
 with
 
-changes as (
-    select
-        *,
-        lead(changed_on) over (partition by customer_id, scheme order by changed_on) as changed_again_on
-    from {{ ref('int_state_changes') }}
-),
-
-final as (
+-- The first change alone has no tier before it, and `max_by` passes over empty ones.
+latest as (
     select
         customer_id,
         scheme,
-        changed_on,
-        previous_tier
-    from changes
-    where changed_again_on is null
+        max(changed_on) as changed_on,
+        max_by(previous_tier, changed_on) as previous_tier
+    from {{ ref('int_state_changes') }}
+    group by
+        customer_id,
+        scheme
 )
 
-select * from final
+select * from latest

@@ -1,21 +1,26 @@
+{{ config(materialized='kept', due='counted', by_day=false) }}
 -- depends_on: {{ ref('tier_schemes') }}
 {%- set tiers = policy_rules('tier_schemes') %}
 {%- set exact = exact_schemes(tiers) %}
 with
-
-as_of as (
-    select * from {{ ref('int_as_of') }}
-),
 
 customers as (
     select
         customer_id,
         coalesce(first_seen_on, cast('1900-01-01' as date)) as known_from
     from {{ ref('int_customers_known') }}
+    where {{ customer_is_due('counted', 'customer_id') }}
 ),
 
 purchase_days as (
-    select * from {{ ref('int_purchase_days_aggregated') }}
+    select
+        customer_id,
+        purchased_on,
+        purchases,
+        units_bought,
+        net_amount
+    from {{ ref('int_purchase_days_aggregated') }}
+    where {{ customer_is_due('counted', 'customer_id') }}
 ),
 
 -- Days before the first version of the window use the first.
@@ -40,7 +45,7 @@ policy_days as (
     from spend_windows
 ),
 
--- Every day on which a tier can change: first seen, a purchase, its leaving the window, a new policy. Counted over each
+-- Every day on which a tier can change, ahead of as-of too: first seen, a purchase, its leaving the window, a new policy. Counted over each
 -- window that policy ever set, and kept for the days on which that window was in force.
 changes as (
     select
@@ -97,25 +102,7 @@ changes as (
     cross join spend_windows
 ),
 
-days as (
-    select
-        changes.customer_id,
-        changes.in_force_from,
-        changes.changed_on,
-        sum(changes.purchases) as purchases,
-        sum(changes.units_bought) as units_bought,
-        sum(changes.net_amount) as net_amount,
-        sum(changes.window_purchases) as window_purchases,
-        sum(changes.window_spend) as window_spend
-    from changes
-    cross join as_of
-    where changes.changed_on <= as_of.as_of_date
-    group by
-        changes.customer_id,
-        changes.in_force_from,
-        changes.changed_on
-),
-
+-- All rows of a day have the sums of its end, so only the first of them can differ from the day before.
 running as (
     select
         customer_id,
@@ -126,11 +113,11 @@ running as (
         sum(net_amount) over so_far as total_spend,
         sum(window_purchases) over so_far as window_purchases,
         sum(window_spend) over so_far as window_spend
-    from days
+    from changes
     window so_far as (
         partition by customer_id, in_force_from
         order by changed_on
-        rows between unbounded preceding and current row
+        range between unbounded preceding and current row
     )
 ),
 
@@ -191,7 +178,7 @@ final as (
         nullif(changed_on, cast('1900-01-01' as date)) as changed_on,
         tier,
         previous_tier,
-        lead(changed_on) over (partition by customer_id, scheme order by changed_on) is null as is_present
+        lead(changed_on) over (partition by customer_id, scheme order by changed_on) as replaced_on
     from taken
 )
 

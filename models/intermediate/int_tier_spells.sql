@@ -21,39 +21,49 @@ exact_schemes as (
 ),
 
 -- Exact to the day where only the customer's own purchases decide, else by day of evaluation.
-changes as (
+taken_spells as (
     select
         taken_on.customer_id,
         taken_on.scheme,
-        taken_on.changed_on,
-        taken_on.tier
+        taken_on.tier,
+        taken_on.changed_on as from_on,
+        case when taken_on.replaced_on <= as_of.as_of_date then taken_on.replaced_on end as until_on
     from {{ ref('int_tier_changes') }} as taken_on
     inner join schemes_used on taken_on.scheme = schemes_used.scheme
-    union all
+    cross join as_of
+    where taken_on.changed_on is null or taken_on.changed_on <= as_of.as_of_date
+),
+
+found_spells as (
     select
         found_on.customer_id,
         found_on.scheme,
-        found_on.changed_on,
-        found_on.tier
+        found_on.tier,
+        found_on.changed_on as from_on,
+        lead(found_on.changed_on) over (
+            partition by found_on.customer_id, found_on.scheme
+            order by found_on.changed_on
+        ) as until_on
     from {{ ref('int_state_changes') }} as found_on
     inner join schemes_used on found_on.scheme = schemes_used.scheme
     left join exact_schemes on found_on.scheme = exact_schemes.scheme
     where exact_schemes.scheme is null
 ),
 
+stays as (
+    select * from taken_spells
+    union all
+    select * from found_spells
+),
+
 spells as (
     select
-        changes.customer_id,
-        changes.scheme,
-        changes.tier,
-        coalesce(changes.changed_on, cast('1900-01-01' as date)) as from_on,
-        lead(changes.changed_on) over (
-            partition by changes.customer_id, changes.scheme
-            order by changes.changed_on asc nulls first
-        ) as until_on
-    from changes
-    cross join as_of
-    where changes.changed_on is null or changes.changed_on <= as_of.as_of_date
+        customer_id,
+        scheme,
+        tier,
+        coalesce(from_on, cast('1900-01-01' as date)) as from_on,
+        until_on
+    from stays
 )
 
 select * from spells

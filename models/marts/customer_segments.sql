@@ -1,5 +1,7 @@
 -- depends_on: {{ ref('tier_schemes') }}
 {%- set tiers = policy_rules('tier_schemes') %}
+{%- set exact = exact_schemes(tiers) %}
+{%- set views = lifecycle_views() | map(attribute='scheme') | list %}
 with
 
 as_of as (
@@ -13,13 +15,31 @@ states as (
     from {{ ref('int_customer_present') }}
 ),
 
-found_on as (
-    select * from {{ ref('int_state_changes_latest') }}
-),
-
+-- Exact to the day where only the customer's own purchases decide, else by day of evaluation.
 taken_on as (
-    select * from {{ ref('int_tier_changes') }}
-    where is_present
+    select
+        changes.customer_id,
+        changes.scheme,
+        changes.changed_on,
+        changes.previous_tier
+    from {{ ref('int_tier_changes') }} as changes
+    cross join as_of
+    where
+        (changes.changed_on is null or changes.changed_on <= as_of.as_of_date)
+        and (changes.replaced_on is null or changes.replaced_on > as_of.as_of_date)
+    union all
+    select
+        customer_id,
+        scheme,
+        changed_on,
+        previous_tier
+    from {{ ref('int_state_changes_latest') }}
+    where
+        scheme not in (
+            {%- for scheme in exact + views %}
+            '{{ scheme }}'{{ ',' if not loop.last }}
+            {%- endfor %}
+        )
 ),
 
 -- The version in force on as-of comes first, then those before it; a tier that is no longer given keeps its label.
@@ -116,9 +136,8 @@ final as (
         placed.tier,
         labels.label_zh,
         official_schemes.scheme is not null as is_official,
-        case when taken_on.customer_id is not null then taken_on.changed_on else found_on.changed_on end as since,
-        case when taken_on.customer_id is not null then taken_on.previous_tier else found_on.previous_tier end
-            as previous_tier,
+        taken_on.changed_on as since,
+        taken_on.previous_tier,
         placed.decided_by,
         placed.metrics,
         placed.window_purchases,
@@ -128,7 +147,6 @@ final as (
         placed.units_bought,
         placed.as_of_date as as_of
     from placed
-    left join found_on on placed.customer_id = found_on.customer_id and placed.scheme = found_on.scheme
     left join taken_on on placed.customer_id = taken_on.customer_id and placed.scheme = taken_on.scheme
     left join labels on placed.scheme = labels.scheme and placed.tier = labels.tier
     left join official_schemes on placed.scheme = official_schemes.scheme
