@@ -3,15 +3,14 @@
 with
 
 days as (
-    select * from {{ ref('int_kpi_days') }}
-),
-
-states as (
-    select * from {{ ref('int_customer_states') }}
-),
-
-orders as (
-    select * from {{ ref('int_orders_aggregated') }}
+    select
+        *,
+        {{ days_after(
+            'evaluated_on',
+            '-greatest(aov_days, aov_repeat_vs_first_days, promotion_driven_repurchase_days, '
+            ~ 'service_driven_repurchase_days, online_revenue_share_days, store_revenue_share_days)'
+        ) }} as counted_from
+    from {{ ref('int_kpi_days') }}
 ),
 
 -- Purchases, contacts and cases of a customer in the order in which they happened.
@@ -28,7 +27,7 @@ moments as (
         cast(null as timestamp) as touched_at,
         cast(null as timestamp) as campaign_at,
         cast(null as timestamp) as case_at
-    from orders
+    from {{ ref('int_orders_aggregated') }}
     where customer_id is not null and is_purchase
     union all
     select
@@ -62,29 +61,25 @@ moments as (
     where customer_id is not null
 ),
 
+-- One order for all: a contact stands before a purchase of the same moment, so it is both before and after it.
 surrounded as (
     select
         *,
-        row_number() over (
-            partition by customer_id, order_key is null
-            order by happened_at, order_key
-        ) as purchase_number,
+        count(order_key) over so_far as purchase_number,
+        max(touched_at) over so_far as touch_before_at,
+        max(campaign_at) over so_far as campaign_before_at,
+        max(case_at) over so_far as case_before_at,
         min(touched_at) over (
             partition by customer_id
-            order by happened_at
-            range between current row and unbounded following
-        ) as next_touch_at,
-        max(campaign_at) over (
-            partition by customer_id
-            order by happened_at
-            range between unbounded preceding and current row
-        ) as campaign_before_at,
-        max(case_at) over (
-            partition by customer_id
-            order by happened_at
-            range between unbounded preceding and current row
-        ) as case_before_at
+            order by happened_at asc, order_key asc nulls first
+            rows between current row and unbounded following
+        ) as touch_after_at
     from moments
+    window so_far as (
+        partition by customer_id
+        order by happened_at asc, order_key asc nulls first
+        rows between unbounded preceding and current row
+    )
 ),
 
 judged as (
@@ -97,10 +92,12 @@ judged as (
         net_amount as purchase_amount,
         1 as is_purchase,
         purchase_number,
+        case when purchase_number = 1 then net_amount else 0 end as first_amount,
         case when purchase_number = 1 then 1 else 0 end as is_first,
+        case when purchase_number > 1 then net_amount else 0 end as repeat_amount,
         case when purchase_number > 1 then 1 else 0 end as is_repeat,
         is_reduced,
-        cast(next_touch_at as date) as next_touch_on,
+        cast(case when touch_before_at = happened_at then happened_at else touch_after_at end as date) as next_touch_on,
         cast(campaign_before_at as date) as campaign_before_on,
         cast(case_before_at as date) as case_before_on
     from surrounded
@@ -115,68 +112,80 @@ judged as (
         case when is_purchase then net_amount else 0 end as purchase_amount,
         case when is_purchase then 1 else 0 end as is_purchase,
         cast(null as bigint) as purchase_number,
+        0 as first_amount,
         0 as is_first,
+        0 as repeat_amount,
         0 as is_repeat,
         used_coupon or is_discounted as is_reduced,
         cast(null as date) as next_touch_on,
         cast(null as date) as campaign_before_on,
         cast(null as date) as case_before_on
-    from orders
+    from {{ ref('int_orders_aggregated') }}
     where customer_id is null or not is_purchase
 ),
 
--- Day by day, so that the long table is joined by equality.
-purchase_days as (
-    select distinct purchased_on from orders
-),
-
-windows as (
+-- A customer has a tier on every day of evaluation from the first purchase to as-of.
+tiers as (
     select
-        purchase_days.purchased_on,
-        days.*,
-        {{ days_between('purchase_days.purchased_on', 'days.evaluated_on') }} as age_days
-    from purchase_days
-    inner join days
-        on
-            purchase_days.purchased_on <= days.evaluated_on
-            and purchase_days.purchased_on >= {{ days_after(
-                'days.evaluated_on',
-                '-greatest(days.aov_days, days.aov_repeat_vs_first_days, days.promotion_driven_repurchase_days, '
-                ~ 'days.service_driven_repurchase_days, days.online_revenue_share_days, days.store_revenue_share_days)'
-            ) }}
+        states.customer_id,
+        states.evaluated_on,
+        days.counted_from,
+        coalesce({{ tier_in(schemes, 'days.official_scheme', 'states') }}, 'unknown') as tier
+    from {{ ref('int_customer_states') }} as states
+    inner join days on states.evaluated_on = days.evaluated_on
 ),
 
-dated as (
+customers as (
+    select customer_id from {{ ref('int_customer_states') }}
+    where evaluated_on = (select max(days.evaluated_on) from days)
+),
+
+tierless as (
     select
         judged.*,
-        windows.evaluated_on,
-        windows.age_days,
-        windows.official_scheme,
-        windows.aov_days,
-        windows.aov_repeat_vs_first_days,
-        windows.promotion_driven_repurchase_days,
-        windows.service_driven_repurchase_days,
-        windows.online_revenue_share_days,
-        windows.store_revenue_share_days,
-        judged.is_reduced
-        or coalesce(
-            {{ days_between('judged.campaign_before_on', 'judged.purchased_on') }} <= windows.promotion_days, false
-        ) as is_promoted,
-        coalesce({{ days_between('judged.case_before_on', 'judged.purchased_on') }} <= windows.service_days, false)
-            as is_served
+        case when judged.customer_id is null then 'unlinked' else 'unknown' end as tier
     from judged
-    inner join windows on judged.purchased_on = windows.purchased_on
+    left join customers on judged.customer_id = customers.customer_id
+    where customers.customer_id is null
 ),
 
 placed as (
     select
-        dated.*,
-        case
-            when dated.customer_id is null then 'unlinked'
-            else coalesce({{ tier_in(schemes, 'dated.official_scheme', 'states') }}, 'unknown')
-        end as tier
-    from dated
-    left join states on dated.customer_id = states.customer_id and dated.evaluated_on = states.evaluated_on
+        judged.*,
+        tiers.tier,
+        tiers.evaluated_on
+    from judged
+    inner join tiers
+        on
+            judged.customer_id = tiers.customer_id
+            and judged.purchased_on <= tiers.evaluated_on
+            and judged.purchased_on >= tiers.counted_from
+    union all
+    select
+        tierless.*,
+        days.evaluated_on
+    from tierless
+    inner join days on tierless.purchased_on <= days.evaluated_on and tierless.purchased_on >= days.counted_from
+),
+
+dated as (
+    select
+        placed.*,
+        {{ days_between('placed.purchased_on', 'placed.evaluated_on') }} as age_days,
+        days.aov_days,
+        days.aov_repeat_vs_first_days,
+        days.promotion_driven_repurchase_days,
+        days.service_driven_repurchase_days,
+        days.online_revenue_share_days,
+        days.store_revenue_share_days,
+        placed.is_reduced
+        or coalesce(
+            {{ days_between('placed.campaign_before_on', 'placed.purchased_on') }} <= days.promotion_days, false
+        ) as is_promoted,
+        coalesce({{ days_between('placed.case_before_on', 'placed.purchased_on') }} <= days.service_days, false)
+            as is_served
+    from placed
+    inner join days on placed.evaluated_on = days.evaluated_on
 ),
 
 order_cube as (
@@ -186,9 +195,9 @@ order_cube as (
         channel,
         sum(case when age_days <= aov_days then purchase_amount else 0 end) as purchase_amount,
         sum(case when age_days <= aov_days then is_purchase else 0 end) as purchases,
-        sum(case when age_days <= aov_repeat_vs_first_days then is_first * purchase_amount else 0 end) as first_amount,
+        sum(case when age_days <= aov_repeat_vs_first_days then first_amount else 0 end) as first_amount,
         sum(case when age_days <= aov_repeat_vs_first_days then is_first else 0 end) as first_purchases,
-        sum(case when age_days <= aov_repeat_vs_first_days then is_repeat * purchase_amount else 0 end)
+        sum(case when age_days <= aov_repeat_vs_first_days then repeat_amount else 0 end)
             as repeat_amount,
         sum(case when age_days <= aov_repeat_vs_first_days then is_repeat else 0 end) as repeat_purchases,
         sum(case when age_days <= promotion_driven_repurchase_days then is_repeat else 0 end) as repurchases,
@@ -205,7 +214,7 @@ order_cube as (
         sum(case when age_days <= online_revenue_share_days then net_amount else 0 end) as online_base,
         sum(case when age_days <= store_revenue_share_days then net_amount - online_amount else 0 end) as store_amount,
         sum(case when age_days <= store_revenue_share_days then net_amount else 0 end) as store_base
-    from placed
+    from dated
     group by
         evaluated_on,
         tier,
@@ -226,6 +235,11 @@ split_cube as (
     group by
         evaluated_on,
         tier
+),
+
+-- Day by day, so that the long table is joined by equality.
+purchase_days as (
+    select distinct purchased_on from {{ ref('int_orders_aggregated') }}
 ),
 
 touch_windows as (
@@ -269,7 +283,7 @@ touch_cube as (
         sum(case when last_purchases.is_touched then 0 else 1 end) as untouched,
         count(*) as buyers
     from last_purchases
-    left join states
+    left join {{ ref('int_customer_states') }} as states
         on last_purchases.customer_id = states.customer_id and last_purchases.evaluated_on = states.evaluated_on
     group by
         last_purchases.evaluated_on,
