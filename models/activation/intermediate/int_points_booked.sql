@@ -124,13 +124,12 @@ rated as (
     select
         lines.order_key,
         lines.customer_id,
+        lines.purchased_at,
         lines.purchased_on,
-        lines.gross_amount
-        * coalesce(by_sku.points_per_yuan, by_category.points_per_yuan, by_default.points_per_yuan, 0)
-        * coalesce(earned_double.multiplier, 1) as points_earned,
-        lines.returned_amount
-        * coalesce(by_sku.points_per_yuan, by_category.points_per_yuan, by_default.points_per_yuan, 0)
-        * coalesce(returned_double.multiplier, 1) as points_returned
+        lines.sku,
+        lines.gross_amount,
+        lines.returned_amount,
+        coalesce(by_sku.points_per_yuan, by_category.points_per_yuan, by_default.points_per_yuan, 0) as points_per_yuan
     from lines
     left join rules as by_sku
         on
@@ -152,32 +151,64 @@ rated as (
             and by_default.category is null
             and lines.purchased_on >= by_default.valid_from
             and lines.purchased_on < by_default.replaced_on
-    left join multiplied_days as earned_double
-        on lines.customer_id = earned_double.customer_id and lines.purchased_on = earned_double.purchased_on
-    left join bought_days
-        on
-            lines.customer_id = bought_days.customer_id
-            and lines.order_key = bought_days.order_key
-            and lines.purchased_at = bought_days.purchased_at
-            and lines.sku = bought_days.sku
-    left join multiplied_days as returned_double
-        on
-            bought_days.customer_id = returned_double.customer_id
-            and bought_days.bought_on = returned_double.purchased_on
 ),
 
+-- Amounts are made wide enough for any rate. Sums are exact; of them only the whole points are needed.
 orders as (
     select
         order_key,
         customer_id,
         purchased_on,
-        sum(points_earned) as points_earned,
-        sum(points_returned) as points_returned
+        sum(cast(gross_amount as decimal(28, 4)) * points_per_yuan) as points
     from rated
+    where gross_amount > 0
     group by
         order_key,
         customer_id,
         purchased_on
+),
+
+earned as (
+    select
+        orders.order_key,
+        orders.customer_id,
+        orders.purchased_on,
+        floor(cast(orders.points * coalesce(multiplied_days.multiplier, 1) as double)) as points
+    from orders
+    left join multiplied_days
+        on orders.customer_id = multiplied_days.customer_id and orders.purchased_on = multiplied_days.purchased_on
+),
+
+returned as (
+    select
+        rated.order_key,
+        rated.customer_id,
+        rated.purchased_on,
+        floor(
+            cast(
+                sum(
+                    cast(rated.returned_amount as decimal(28, 4))
+                    * rated.points_per_yuan
+                    * coalesce(multiplied_days.multiplier, 1)
+                ) as double
+            )
+        ) as points
+    from rated
+    left join bought_days
+        on
+            rated.customer_id = bought_days.customer_id
+            and rated.order_key = bought_days.order_key
+            and rated.purchased_at = bought_days.purchased_at
+            and rated.sku = bought_days.sku
+    left join multiplied_days
+        on
+            bought_days.customer_id = multiplied_days.customer_id
+            and bought_days.bought_on = multiplied_days.purchased_on
+    where rated.returned_amount > 0
+    group by
+        rated.order_key,
+        rated.customer_id,
+        rated.purchased_on
 ),
 
 fixed_points as (
@@ -234,18 +265,18 @@ booked as (
         purchased_on as booked_on,
         'purchase' as entry_type,
         order_key as reference,
-        cast(floor(points_earned) as bigint) as points
-    from orders
-    where points_earned >= 1
+        cast(points as bigint) as points
+    from earned
+    where points >= 1
     union all
     select
         customer_id,
         purchased_on as booked_on,
         'taken_back' as entry_type,
         order_key as reference,
-        cast(-floor(points_returned) as bigint) as points
-    from orders
-    where points_returned >= 1
+        cast(-points as bigint) as points
+    from returned
+    where points >= 1
     union all
     select
         occasions.customer_id,
