@@ -27,7 +27,9 @@ categories as (
 answers as (
     select
         surveys.customer_id,
-        {{ row_hash(["'answers'", 'surveys.responded_at', 'surveys.nps', 'surveys.csat', 'cases.topic']) }} as row_hash
+        {{ row_hash([
+            "'answers'", 'surveys.survey_id', 'surveys.responded_at', 'surveys.nps', 'surveys.csat', 'cases.topic',
+        ]) }} as row_hash
     from {{ ref('int_surveys_resolved') }} as surveys
     left join {{ ref('int_cases_resolved') }} as cases on surveys.case_id = cases.case_id
     where surveys.customer_id is not null
