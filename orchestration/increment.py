@@ -11,8 +11,8 @@ Tables of schema `increment`:
     run: one row, this run: `run_id`, `recipe`, `keeps` (false: everything is due), `is_finished`.
     customers_seen(customer_id, fingerprint): the facts of each customer.
     customers_due(customer_id): customers all of whose rows are due; also those who are gone.
-    days(evaluated_on, spend_days, activity_days, repeat_days, due): each day of evaluation with its windows; `due`
-        `counted` (new), `valued` (its fit changed) or NULL.
+    days(evaluated_on, spend_days, activity_days, repeat_days, window_set, due): each day of evaluation with its
+        windows; `due` `counted` (new), `valued` (its fit changed) or NULL.
     by_hand_<name>: there, where a model that keeps rows (macro `forget_increments`) or valuation was made outside of a
         run.
 """
@@ -20,6 +20,7 @@ Tables of schema `increment`:
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 from importlib.metadata import version
 from typing import Literal
 
@@ -54,7 +55,7 @@ create table if not exists increment.run (run_id varchar, recipe varchar, keeps 
 create table if not exists increment.customers_seen (customer_id varchar, fingerprint varchar);
 create table if not exists increment.customers_due (customer_id varchar);
 create table if not exists increment.days (
-    evaluated_on date, spend_days integer, activity_days integer, repeat_days integer, due varchar);
+    evaluated_on date, spend_days integer, activity_days integer, repeat_days integer, window_set integer, due varchar);
 """
 
 
@@ -113,6 +114,20 @@ def mode(con: duckdb.DuckDBPyConnection, run_id: str) -> Increment | None:
         return None
     found = con.execute("select keeps from increment.run where run_id = ? and not is_finished", [run_id]).fetchone()
     return None if found is None else ("due" if found[0] else "all")
+
+
+def counted_until(con: duckdb.DuckDBPyConnection) -> date | None:
+    """The last day of evaluation before the first that is new: customers who are not due are counted on from there.
+
+    None where there is no such day, or where windows changed after it, so that sums over them do not go on.
+    """
+    new = con.execute("select evaluated_on, window_set from increment.days where due = 'counted'").fetchall()
+    first = min((day for day, _ in new), default=date.max)
+    last = con.execute(
+        "select evaluated_on, window_set from increment.days where evaluated_on < ? order by evaluated_on desc limit 1",
+        [first],
+    ).fetchone()
+    return last[0] if last and all(windows == last[1] for _, windows in new) else None
 
 
 def finish(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
@@ -175,6 +190,7 @@ def _note(con: duckdb.DuckDBPyConnection) -> None:
             present.spend_days,
             present.activity_days,
             present.repeat_days,
+            present.window_set,
             case when seen.evaluated_on is null then 'counted' else seen.due end as due
         from intermediate.int_evaluation_days as present
         left join increment.days as seen
@@ -182,15 +198,17 @@ def _note(con: duckdb.DuckDBPyConnection) -> None:
             and present.spend_days = seen.spend_days
             and present.activity_days = seen.activity_days
             and present.repeat_days = seen.repeat_days
+            and present.window_set = seen.window_set
     """)
 
 
 def _forget(con: duckdb.DuckDBPyConnection) -> None:
-    """Clear the notes of before, so that everything is due, and the marks that asked for it."""
+    """Drop the notes of before, which an earlier version may have shaped otherwise, and the marks that asked for it."""
     for name in _built_by_hand(con):
         con.execute(f"drop table increment.{identifier(_BY_HAND + name)}")
-    for table in ("customers_seen", "customers_due", "days"):
-        con.execute(f"delete from increment.{table}")
+    for table in ("run", "customers_seen", "customers_due", "days"):
+        con.execute(f"drop table increment.{table}")
+    con.execute(_TABLES)
 
 
 def _count(con: duckdb.DuckDBPyConnection, rows: str) -> int:

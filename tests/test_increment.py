@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import date
 
 import duckdb
 import pytest
@@ -26,7 +27,8 @@ def con() -> Iterator[Connection]:
         )
         connection.execute(
             "create table intermediate.int_evaluation_days as select d as evaluated_on, 365 as spend_days, "
-            "90 as activity_days, 183 as repeat_days from unnest([date '2026-05-31', date '2026-06-10']) t(d)"
+            "90 as activity_days, 183 as repeat_days, 1 as window_set "
+            "from unnest([date '2026-05-31', date '2026-06-10']) t(d)"
         )
         increment.decide(connection, "first", "recipe", KEPT)
         increment.finish(connection, "first")
@@ -71,6 +73,24 @@ def test_a_new_day_and_a_day_with_other_windows_are_due(con: Connection) -> None
     con.execute("update intermediate.int_evaluation_days set evaluated_on = '2026-06-11' where spend_days = 365")
     increment.decide(con, "second", "recipe", KEPT)
     assert days_due(con) == ["2026-05-31", "2026-06-11"]
+
+
+def test_sums_go_on_from_the_last_day_that_was_counted(con: Connection) -> None:
+    assert increment.counted_until(con) is None
+    increment.decide(con, "second", "recipe", KEPT)
+    assert increment.counted_until(con) == date(2026, 6, 10)
+    con.execute(
+        "update intermediate.int_evaluation_days set evaluated_on = '2026-06-11' where evaluated_on > '2026-06-01'"
+    )
+    increment.decide(con, "third", "recipe", KEPT)
+    con.execute("update increment.days set due = 'valued' where evaluated_on = '2026-05-31'")
+    assert increment.counted_until(con) == date(2026, 5, 31)
+
+
+def test_sums_do_not_go_on_over_windows_that_changed(con: Connection) -> None:
+    con.execute("insert into intermediate.int_evaluation_days values ('2026-06-11', 180, 90, 183, 2)")
+    increment.decide(con, "second", "recipe", KEPT)
+    assert increment.counted_until(con) is None
 
 
 def test_what_a_killed_run_had_due_stays_due_though_its_facts_came_back(con: Connection) -> None:
@@ -144,11 +164,10 @@ def test_every_fact_that_a_kept_month_is_counted_from_is_in_the_fingerprint() ->
         return {parent.split(".")[-1] for parent in models[model]["depends_on"]["nodes"] if parent.startswith("model.")}
 
     kept = {name for name, node in models.items() if node["config"]["materialized"] == "kept"}
-    steps = {"int_customer_cost_steps", "int_customer_signal_steps"}
     # Days and rules, which other notes tell of, and what the kept models make of each other.
     of_no_customer = {"int_as_of", "int_evaluation_days", "int_rfm_cells", "int_rfm_cuts", "int_spend_cuts"}
     # Its first day comes from records and facts that the fingerprint holds; values are compared by valuation.
     told_otherwise = {"int_customers_known", "stg_valuation__customer_values"}
-    facts = set().union(*(read_by(model) for model in kept | steps)) - kept - steps - of_no_customer - told_otherwise
+    facts = set().union(*(read_by(model) for model in kept)) - kept - of_no_customer - told_otherwise
     assert len(facts) > 5
     assert facts <= read_by("int_customer_fingerprints")

@@ -9,8 +9,9 @@
     - `placed`: also when a cut point of a day moved across the customer (`int_customers_moved`),
     - `changed`: also on the day of evaluation after such a day.
 
-    A model that keeps rows is materialised as `kept`, names its level as `due`, and asks `is_due` of its inputs. One whose
-    rows are of a customer and of no day of evaluation says `by_day=false` and asks `customer_is_due`; none of its rows may
+    A model that keeps rows is materialised as `kept`, names its level as `due`, and asks `is_due` of its inputs; one that
+    adds up changes takes them from `due_changes`, and what was counted before from `counted_before`. One whose rows are
+    of a customer and of no day of evaluation says `rows='customers'` and asks `customer_is_due`; none of its rows may
     depend on as-of, so it holds what lies ahead too, and its readers look no further than as-of. -#}
 
 {#- Whether this run keeps rows. -#}
@@ -40,37 +41,42 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The first day that is built of this customer, where `first_evaluated_on` is the first of all. Changes before it are
-    added up on it, so the days after it come out the same. -#}
-{% macro first_day_due(level, customer_id, first_evaluated_on) -%}
-    {%- if increments() -%}
-        case
-            when {{ customer_is_due(level, customer_id) }} then {{ first_evaluated_on }}
-            else coalesce(
-                (select min(evaluated_on) from ({{ days_due(level) }}) as days_due), cast('9999-12-31' as date)
-            )
-        end
-    {%- else -%}
-        {{ first_evaluated_on }}
-    {%- endif -%}
+{#- The day of evaluation up to which everybody who is not due has been counted before; nothing where nobody has. -#}
+{% macro counted_until() -%}
+    {{ return(var('counted_until', '') if increments() else '') }}
 {%- endmacro %}
 
-{#- Query: the rows of `changes` (`customer_id`, `changed_on`, what changed) up to as-of with the day on which each is added
-    up, `counted_on`: the first day of evaluation on or after it that is built, so a customer has at most one a month.
-    `frame` is one row: `as_of_date`, `first_evaluated_on`. -#}
-{% macro due_changes(level) -%}
+{#- Query: the rows of `changes` (`customer_id`, `changed_on`, what changed) up to as-of that are added up in this run, with
+    the day on which each counts, `counted_on`: the first day of evaluation on or after it, so a customer has at most
+    one a month. Of somebody who is not due only what changed since `counted_until`: what was before is in the rows that
+    were kept (`counted_before`). `frame` is one row: `as_of_date`, `first_evaluated_on`. -#}
+{% macro due_changes() -%}
     select
-        framed.*,
-        greatest(least(last_day(framed.changed_on), framed.as_of_date), framed.first_due_on) as counted_on
-    from (
-        select
-            changes.*,
-            frame.as_of_date,
-            {{ first_day_due(level, 'changes.customer_id', 'frame.first_evaluated_on') }} as first_due_on
-        from changes
-        cross join frame
-        where changes.changed_on <= frame.as_of_date
-    ) as framed
+        changes.*,
+        greatest(least(last_day(changes.changed_on), frame.as_of_date), frame.first_evaluated_on) as counted_on
+    from changes
+    cross join frame
+    where
+        changes.changed_on <= frame.as_of_date
+        {%- if counted_until() %}
+        and (
+            changes.changed_on > cast('{{ counted_until() }}' as date)
+            or {{ customer_is_due('counted', 'changes.customer_id') }}
+        )
+        {%- endif %}
+{%- endmacro %}
+
+{#- Query: the rows of this model that hold, of everybody who is not due, what was counted until `counted_until`: those of
+    that day, or where a row holds `from_day` until `to_day`, those that held on it. -#}
+{% macro counted_before(from_day='evaluated_on', to_day=none) -%}
+    select *
+    from {{ this }}
+    where
+        {{ from_day }} {{ '<=' if to_day else '=' }} cast('{{ counted_until() }}' as date)
+        {%- if to_day %}
+        and {{ to_day }} > cast('{{ counted_until() }}' as date)
+        {%- endif %}
+        and not {{ customer_is_due('counted', 'customer_id') }}
 {%- endmacro %}
 
 {#- Query: the days whose rows are due for every customer; `and_before`: and the day before each. -#}
@@ -139,11 +145,18 @@
     {{ return(api.Relation.create(schema='increment', identifier=name)) }}
 {%- endmacro %}
 
-{#- Take away what is due, what is of no day of evaluation, and put in what was built; or replace the whole. Built by hand,
-    a table may know more than the notes of what was kept, so the next run builds everything. -#}
+{#- Take away what is due and what is of no day of evaluation, and put in what was built; or replace the whole. A row is
+
+    - of a day (`rows='days'`, as most are): due with its day or its customer,
+    - of all days from `from_day` until before `to_day` (`steps`): due with its customer, or where it holds after
+      `counted_until`,
+    - of a customer alone (`customers`): due with its customer.
+
+    Built by hand, a table may know more than the notes of what was kept, so the next run builds everything. -#}
 {% materialization kept, adapter='duckdb', supported_languages=['sql'] -%}
     {%- set existing = load_cached_relation(this) -%}
-    {%- if not increments() or existing is none -%}
+    {%- set rows = config.get('rows', 'days') -%}
+    {%- if not increments() or existing is none or (rows == 'steps' and not counted_until()) -%}
         {%- set built = replace_relation('table', also=forget_increments()) -%}
         {{ return(built) }}
     {%- endif -%}
@@ -151,19 +164,33 @@
     {%- set level = config.require('due') -%}
     {{ run_hooks(pre_hooks) }}
     {%- call statement('main') -%}
+        {%- if rows == 'steps' %}
+        {#- Built first, because it begins with rows that are taken away. #}
+        create temporary table {{ this.identifier }}_due as {{ sql }};
+        delete from {{ target }}
+        where
+            to_day > cast('{{ counted_until() }}' as date)
+            or to_day <= (select min(evaluated_on) from {{ increment_table('days') }})
+            or {{ customer_is_due(level, 'customer_id') }};
+        insert into {{ target }} by name (select * from {{ this.identifier }}_due);
+        update {{ target }} set from_day = (select min(evaluated_on) from {{ increment_table('days') }})
+        where from_day < (select min(evaluated_on) from {{ increment_table('days') }});
+        drop table {{ this.identifier }}_due;
+        {%- else %}
         {%- if level != 'added' %}
         delete from {{ target }}
         where
-            {%- if config.get('by_day', true) %}
+            {%- if rows == 'days' %}
             {{ config.get('day', 'evaluated_on') }} not in (
                 select evaluated_on from {{ increment_table('days') }}
                 where evaluated_on not in ({{ days_due(level) }})
             )
             or
             {%- endif %}
-            customer_id in ({{ customers_due(level) }});
+            {{ customer_is_due(level, 'customer_id') }};
         {%- endif %}
         insert into {{ target }} by name ({{ sql }});
+        {%- endif %}
     {%- endcall -%}
     {{ run_hooks(post_hooks) }}
     {%- do log_row_count(target) -%}

@@ -1,14 +1,20 @@
-{#- Quantile by linear interpolation between order statistics: type 7 of Hyndman and Fan, the default of R. -#}
-{% macro quantile_type_7(column, probability) -%}
-    {{ return(adapter.dispatch('quantile_type_7')(column, probability)) }}
+{#- Quantile by linear interpolation between order statistics: type 7 of Hyndman and Fan, the default of R. `among`: the
+    probabilities of all quantiles that the same query takes of the column, if there are more. -#}
+{% macro quantile_type_7(column, probability, among=()) -%}
+    {{ return(adapter.dispatch('quantile_type_7')(column, probability, among)) }}
 {%- endmacro %}
 
-{% macro default__quantile_type_7(column, probability) -%}
+{% macro default__quantile_type_7(column, probability, among) -%}
     percentile({{ column }}, {{ probability }})
 {%- endmacro %}
 
-{% macro duckdb__quantile_type_7(column, probability) -%}
-    quantile_cont(cast({{ column }} as double), {{ probability }})
+{#- DuckDB keeps all values for each quantile, but only once for those that stand in one list. -#}
+{% macro duckdb__quantile_type_7(column, probability, among) -%}
+    {%- if probability in among -%}
+        quantile_cont(cast({{ column }} as double), [{{ among | join(', ') }}])[{{ among.index(probability) + 1 }}]
+    {%- else -%}
+        quantile_cont(cast({{ column }} as double), {{ probability }})
+    {%- endif -%}
 {%- endmacro %}
 
 {#- Median of a numeric column. -#}

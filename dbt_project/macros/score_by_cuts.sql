@@ -1,16 +1,17 @@
 {#- Quantile of `column` at the probability that `setting` had on `on_day` (a grouping column); `from_top` counts the
-    share from the highest value down. A quantile's probability must be a constant, so each version has its own. -#}
-{% macro quantile_on(column, versions, setting, on_day, from_top=false) -%}
+    share from the highest value down. A quantile's probability must be a constant, so each version has its own; `among`
+    as in `quantile_type_7`. -#}
+{% macro quantile_on(column, versions, setting, on_day, from_top=false, among=()) -%}
     {%- set mine = versions | selectattr('setting', 'equalto', setting) | sort(attribute='valid_from', reverse=true) | list -%}
     {%- if not mine -%}
         {{ quantile_type_7(column, '0.5') }}
     {%- elif mine | length == 1 -%}
-        {{ quantile_type_7(column, ('1 - ' if from_top else '') ~ mine[0]['value']) }}
+        {{ quantile_type_7(column, ('1 - ' if from_top else '') ~ mine[0]['value'], among) }}
     {%- else -%}
         case
         {%- for version in mine %}
             when {{ on_day ~ " >= cast('" ~ version['valid_from'] ~ "' as date)" if not loop.last else 'true' }}
-                then {{ quantile_type_7(column, ('1 - ' if from_top else '') ~ version['value']) }}
+                then {{ quantile_type_7(column, ('1 - ' if from_top else '') ~ version['value'], among) }}
         {%- endfor %}
         end
     {%- endif -%}
@@ -19,8 +20,10 @@
 {#- Four aggregates: the cut points of `column` by the settings `scoring` in force on `on_day`, named `<name>_first_cut`
     and so on. -#}
 {% macro cut_points(column, name, scoring, on_day) -%}
-    {%- for cut in ['first_cut', 'second_cut', 'third_cut', 'fourth_cut'] -%}
-        {{ quantile_on(column, scoring, cut, on_day) }} + {{ setting_on(scoring, 'cut_offset', on_day) }} as {{ name }}_{{ cut }}
+    {%- set cuts = ['first_cut', 'second_cut', 'third_cut', 'fourth_cut'] -%}
+    {%- set among = scoring | selectattr('setting', 'in', cuts) | map(attribute='value') | map('string') | unique | list -%}
+    {%- for cut in cuts -%}
+        {{ quantile_on(column, scoring, cut, on_day, among=among) }} + {{ setting_on(scoring, 'cut_offset', on_day) }} as {{ name }}_{{ cut }}
         {{- ', ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}

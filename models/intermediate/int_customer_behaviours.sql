@@ -7,6 +7,11 @@
 {%- set others = [
     'recent_purchases', 'purchases_before', 'amount_before', 'categories', 'categories_before', 'cycle_change',
 ] %}
+{#- Columns that hold the sum of a measure under a name of their own. -#}
+{%- set names = {
+    'repurchases': 'cycles_held', 'complaints': 'window_complaints', 'categories': 'window_categories',
+    'cycle_change': 'purchase_cycle_days',
+} %}
 with
 
 as_of as (
@@ -356,7 +361,7 @@ changes as (
 ),
 
 due_changes as (
-    {{ due_changes('counted') }}
+    {{ due_changes() }}
 ),
 
 steps as (
@@ -374,6 +379,20 @@ steps as (
         customer_id,
         window_set,
         counted_on
+    {%- if counted_until() %}
+    union all
+    select
+        kept.customer_id,
+        evaluation_days.window_set,
+        kept.evaluated_on,
+        {%- for measure in measures + others %}
+        coalesce(kept.{{ names.get(measure, measure) }}, 0) as {{ measure }},
+        {%- endfor %}
+        kept.first_purchase_on,
+        kept.last_purchase_on
+    from ({{ counted_before() }}) as kept
+    inner join evaluation_days on kept.evaluated_on = evaluation_days.evaluated_on
+    {%- endif %}
 ),
 
 running as (
@@ -454,7 +473,17 @@ behaviours as (
         ) as order_value_change,
         cast(complaints as integer) as window_complaints,
         cast(service_points * 1.0 / nullif(service_answers, 0) as decimal(9, 2)) as service_score,
-        cast(contribution_points as decimal(18, 4)) as contribution_points
+        cast(contribution_points as decimal(18, 4)) as contribution_points,
+        -- What the next night goes on from.
+        {%- for count in ['purchases', 'expected_cycles', 'service_points', 'service_answers', 'recent_purchases',
+            'purchases_before', 'categories_before'] %}
+        cast({{ count }} as integer) as {{ count }},
+        {%- endfor %}
+        {%- for amount in ['purchased_amount', 'gross_amount', 'returned_amount', 'amount_before'] %}
+        cast({{ amount }} as decimal(18, 4)) as {{ amount }},
+        {%- endfor %}
+        first_purchase_on,
+        last_purchase_on
     from missed
 )
 

@@ -1,3 +1,4 @@
+{{ config(materialized='kept', due='counted', rows='steps') }}
 with
 
 as_of as (
@@ -138,7 +139,7 @@ changes as (
 ),
 
 due_changes as (
-    {{ due_changes('valued') }}
+    {{ due_changes() }}
 ),
 
 changes_by_evaluation as (
@@ -155,6 +156,18 @@ changes_by_evaluation as (
         customer_id,
         window_set,
         counted_on
+    {%- if counted_until() %}
+    union all
+    select
+        customer_id,
+        window_set,
+        from_day,
+        purchased_amount,
+        discount_amount,
+        returned_amount,
+        window_cost
+    from ({{ counted_before('from_day', 'to_day') }}) as kept
+    {%- endif %}
 ),
 
 steps as (

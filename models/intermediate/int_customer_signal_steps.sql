@@ -1,3 +1,4 @@
+{{ config(materialized='kept', due='counted', rows='steps') }}
 {#- Counted twice: in the activity window, and in the window of a year before it, which is the habit. -#}
 {%- set habits = ['logins', 'visits', 'service_contacts', 'purchases'] %}
 {#- Counted over the spend window. -#}
@@ -239,7 +240,7 @@ changes as (
 ),
 
 due_changes as (
-    {{ due_changes('valued') }}
+    {{ due_changes() }}
 ),
 
 changes_by_evaluation as (
@@ -256,6 +257,18 @@ changes_by_evaluation as (
         customer_id,
         window_set,
         counted_on
+    {%- if counted_until() %}
+    union all
+    select
+        customer_id,
+        window_set,
+        from_day,
+        {%- for measure in measures %}
+        {{ measure }},
+        {%- endfor %}
+        first_active_on
+    from ({{ counted_before('from_day', 'to_day') }}) as kept
+    {%- endif %}
 ),
 
 steps as (

@@ -164,7 +164,7 @@ changes as (
 ),
 
 due_changes as (
-    {{ due_changes('counted') }}
+    {{ due_changes() }}
 ),
 
 steps as (
@@ -180,7 +180,7 @@ steps as (
         sum(recent_interactions) as recent_interactions,
         sum(earlier_interactions) as earlier_interactions,
         -- What was bought before the first month belongs to no month of the history.
-        sum(case when last_day(changed_on) >= first_due_on then net_amount else 0 end) as month_revenue,
+        sum(case when last_day(changed_on) >= counted_on then net_amount else 0 end) as month_revenue,
         max(purchased_on) as last_purchase_on,
         max(interacted_on) as last_interaction_on
     from due_changes
@@ -188,6 +188,25 @@ steps as (
         customer_id,
         window_set,
         counted_on
+    {%- if counted_until() %}
+    union all
+    select
+        kept.customer_id,
+        evaluation_days.window_set,
+        kept.evaluated_on,
+        kept.total_purchases as purchases,
+        kept.units_bought,
+        kept.total_spend as net_amount,
+        kept.window_purchases,
+        kept.window_spend,
+        kept.recent_interactions,
+        kept.recent_interactions - kept.activity_change as earlier_interactions,
+        0 as month_revenue,
+        kept.last_purchase_on,
+        kept.last_interaction_on
+    from ({{ counted_before() }}) as kept
+    inner join evaluation_days on kept.evaluated_on = evaluation_days.evaluated_on
+    {%- endif %}
 ),
 
 running as (

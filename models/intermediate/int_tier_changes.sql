@@ -1,4 +1,4 @@
-{{ config(materialized='kept', due='counted', by_day=false) }}
+{{ config(materialized='kept', due='counted', rows='customers') }}
 -- depends_on: {{ ref('tier_schemes') }}
 {%- set tiers = policy_rules('tier_schemes') %}
 {%- set exact = exact_schemes(tiers) %}

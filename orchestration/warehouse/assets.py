@@ -144,9 +144,12 @@ def _build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[
         runner.write_rules(con, settings)
         seeds = _load_seeds(context, con, settings)
         how = None if context.is_subset else increment.mode(con, context.run.run_id)
+        counted_until = increment.counted_until(con) if how == "due" else None
     yield from seeds
     selected = get_updated_cli_invocation_params_for_context(context, _manifest, _translator)
-    options = runner.build_arguments(business_day(settings), only_models=True, increment=how)
+    options = runner.build_arguments(
+        business_day(settings), only_models=True, increment=how, counted_until=counted_until
+    )
     arguments = [*options, *selected.selection_args]
     built: set[str] = set()
     try:

@@ -70,10 +70,12 @@ def dbt_executable() -> str:
     return found
 
 
-def variables(as_of: date | None, increment: Increment | None = None) -> dict[str, str]:
+def variables(
+    as_of: date | None, increment: Increment | None = None, counted_until: date | None = None
+) -> dict[str, str]:
     """The dbt variables of a run."""
-    found = {"as_of": as_of.isoformat() if as_of else None, "increment": increment}
-    return {name: value for name, value in found.items() if value}
+    found = {"as_of": as_of, "increment": increment, "counted_until": counted_until}
+    return {name: str(value) for name, value in found.items() if value}
 
 
 def build_arguments(
@@ -83,6 +85,7 @@ def build_arguments(
     unit_tests: bool = False,
     select: Sequence[str] = (),
     increment: Increment | None = None,
+    counted_until: date | None = None,
 ) -> list[str]:
     """Arguments of `dbt build`, or of `dbt run` for models alone.
 
@@ -92,9 +95,10 @@ def build_arguments(
         unit_tests: run dbt's unit tests too. They prove the SQL, not the data, so the nightly run leaves them out.
         select: dbt selectors; none selects everything.
         increment: what the run decided is due (`orchestration.increment`); None where it decided nothing.
+        counted_until: the day up to which everybody who is not due has been counted.
     """
     arguments = ["run" if only_models else "build", "--warn-error"]
-    if found := variables(as_of, increment):
+    if found := variables(as_of, increment, counted_until):
         arguments += ["--vars", json.dumps(found)]
     if not unit_tests and not only_models:
         arguments += ["--exclude-resource-type", "unit_test"]

@@ -45,8 +45,6 @@ OF_THE_RUN: Mapping[str, NotCompared] = {
     "increment.run": NotCompared(rows="true"),
     "increment.customers_due": NotCompared(rows="true"),
     "increment.days": NotCompared(columns=frozenset({"due"})),
-    "intermediate.int_customer_signal_steps": NotCompared(rows="true"),
-    "intermediate.int_customer_cost_steps": NotCompared(rows="true"),
     "intermediate.int_customers_moved": NotCompared(rows="true"),
 }
 
