@@ -98,6 +98,13 @@ def test_a_view_of_such_a_view_goes_out_as_a_view(publish_now, change):
     assert read(version.file, "from marts.best_ranks") == [(7,)]
 
 
+def test_a_view_that_joins_by_the_names_of_columns_goes_out_as_a_view(publish_now, change):
+    change("create table marts.ranks as select 'C1' as customer_id, 7 as rank")
+    change("create table marts.towns as select 'C1' as customer_id, 'Chengdu' as town")
+    change("create view marts.ranked as select town, rank from marts.ranks join marts.towns using (customer_id)")
+    assert read(publish_now().file, "from marts.ranked") == [("Chengdu", 7)]
+
+
 @pytest.mark.parametrize("hidden", ["identity.records", "warehouse.marts.customer_360"])
 def test_a_view_of_what_is_not_published_is_refused_by_name(settings, publish_now, change, hidden):
     change(f"create view marts.best as select * from {hidden}")
