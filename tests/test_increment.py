@@ -166,8 +166,8 @@ def test_every_fact_that_a_kept_month_is_counted_from_is_in_the_fingerprint() ->
     kept = {name for name, node in models.items() if node["config"]["materialized"] == "kept"}
     # Days and rules, which other notes tell of, and what the kept models make of each other.
     of_no_customer = {"int_as_of", "int_evaluation_days", "int_rfm_cells", "int_rfm_cuts", "int_spend_cuts"}
-    # Its first day comes from records and facts that the fingerprint holds; values are compared by valuation.
-    told_otherwise = {"int_customers_known", "stg_valuation__customer_values"}
+    # Compared by valuation.
+    told_otherwise = {"stg_valuation__customer_values"}
     facts = set().union(*(read_by(model) for model in kept)) - kept - of_no_customer - told_otherwise
     assert len(facts) > 5
     assert facts <= read_by("int_customer_fingerprints")

@@ -1,6 +1,7 @@
 {#- What the models of customers and days are counted from, fact by fact: a column that one of them reads is named
     here. -#}
 {%- set facts = [
+    ('int_customers_known', ['first_seen_on']),
     ('int_purchase_days_aggregated', [
         'purchased_on', 'purchases', 'promoted_purchases', 'new_item_purchases', 'units_bought', 'purchased_amount',
         'discount_amount', 'returned_orders', 'gross_amount', 'returned_amount', 'net_amount',
@@ -36,11 +37,6 @@ answers as (
 ),
 
 hashed as (
-    select
-        customer_id,
-        {{ row_hash(["'customers'", 'first_seen_at']) }} as row_hash
-    from {{ ref('stg_identity__customers') }}
-    union all
     select * from categories
     union all
     select * from answers

@@ -18,13 +18,9 @@ purchases as (
         customer_id,
         purchased_on as interacted_on,
         case when source = 'pos' then 'store' else 'online' end as touchpoint,
-        count(*) as interactions
+        1 as interactions
     from {{ ref('int_orders_aggregated') }}
     where customer_id is not null and is_purchase
-    group by
-        customer_id,
-        purchased_on,
-        case when source = 'pos' then 'store' else 'online' end
 ),
 
 -- Counted per account and day before the customer is looked up: events are the longest table.
