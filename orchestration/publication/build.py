@@ -319,6 +319,7 @@ def _carry_on(connection: duckdb.DuckDBPyConnection, path: Path, outlines: Seque
     rows: dict[str, int] = {}
     written: dict[str, int] = {}
     out_of_order: dict[str, int] = {}
+    checksums: dict[str, str] = {}
     rewritten: list[_Outline] = []
     with _attached(connection, path):
         for outline in outlines:
@@ -326,7 +327,14 @@ def _carry_on(connection: duckdb.DuckDBPyConnection, path: Path, outlines: Seque
             if outline.table.view_sql is not None:
                 continue
             rows[name] = _count(connection, outline.source)
-            found = row_changes.bring_up_to_date(connection, outline.wanted, making.out_of_order.get(name, 0))
+            before = row_changes.Before(
+                out_of_order=making.out_of_order.get(name, 0),
+                checksum=making.checksums.get(name, ""),
+                mostly_written=row_changes.is_most(making.rows_written.get(name, 0), rows[name]),
+            )
+            found = row_changes.bring_up_to_date(connection, outline.wanted, rows[name], before)
+            if found.checksum:
+                checksums[name] = found.checksum
             if found.rewrites:
                 rewritten.append(outline)
                 written[name] = found.rows
@@ -346,6 +354,7 @@ def _carry_on(connection: duckdb.DuckDBPyConnection, path: Path, outlines: Seque
             rows_written={name: count for name, count in written.items() if count},
             carried=making.carried + 1,
             out_of_order={name: count for name, count in out_of_order.items() if count},
+            checksums=checksums,
         ),
     )
 

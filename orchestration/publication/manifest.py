@@ -19,7 +19,8 @@ class Making(BaseModel):
 
     `recipe` is the checksum of everything that decides the file but the rows. `rows_written` counts by table what was
     not carried on: rows added and removed, or all of a table that was written anew. `carried` counts versions since the
-    file was written whole, `out_of_order` rows moved to the end by table since the table was.
+    file was written whole, `out_of_order` rows moved to the end by table since the table was. `checksums` are those of
+    the rows of a table, where they were counted.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -28,6 +29,7 @@ class Making(BaseModel):
     rows_written: dict[str, int] = {}
     carried: int = 0
     out_of_order: dict[str, int] = {}
+    checksums: dict[str, str] = {}
 
 
 class Manifest(BaseModel):

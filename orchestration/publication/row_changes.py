@@ -10,6 +10,10 @@ that was rebuilt, a late row and a restored backup are all seen. Rows that are t
     many rows, but in a few numbers   what changes in everybody's figures from day to day (a forecast, days since …) is
                                       written over where it stands; DuckDB rewrites these columns alone
     else                              the table is to be written anew
+
+What the version before says of a table (`Before`) saves looking at it: where the rows that are to go out have the
+checksum of those that are there, these are not read. Where most of it was written the last time, its first rows tell
+whether it will be again, before all are compared. Neither decides what the table holds in the end.
 """
 
 from collections.abc import Sequence
@@ -51,11 +55,25 @@ class WantedRows:
 
 
 @dataclass(frozen=True)
+class Before:
+    """What is known of a table in the earlier file.
+
+    `out_of_order` counts rows moved to the end since the table was last written in order, `checksum` is that of its
+    rows, empty where it is not known, and `mostly_written` says that more than a few of its rows were written last.
+    """
+
+    out_of_order: int = 0
+    checksum: str = ""
+    mostly_written: bool = False
+
+
+@dataclass(frozen=True)
 class Difference:
     """Rows a table shall have, and how many of them were missing, not wanted any more, or written over in place.
 
-    `out_of_order` counts rows moved to the end since the table was last written in order, these included. Where
-    `rewrites` is true nothing was done: the table is to be written anew.
+    `out_of_order` counts rows moved to the end since the table was last written in order, these included, and
+    `checksum` is that of the rows it shall have, empty where nobody counted it. Where `rewrites` is true nothing was
+    done: the table is to be written anew.
     """
 
     rows: int
@@ -63,50 +81,62 @@ class Difference:
     removed: int = 0
     replaced: int = 0
     out_of_order: int = 0
+    checksum: str = ""
     rewrites: bool = False
 
 
-def bring_up_to_date(connection: duckdb.DuckDBPyConnection, wanted: WantedRows, out_of_order: int) -> Difference:
+def bring_up_to_date(
+    connection: duckdb.DuckDBPyConnection, wanted: WantedRows, rows: int, before: Before
+) -> Difference:
     """Give a table the rows it shall have, unless so many differ that it is to be written anew.
 
     Args:
         connection: Where both can be read, and the table written.
         wanted: The rows and the table.
-        out_of_order: Rows moved to the end since the table was last written in order.
+        rows: How many rows it shall have.
+        before: What is known of the table.
     """
-    found = _bring_up_to_date(connection, wanted, [], out_of_order)
-    if found.rewrites and found.rows >= _SMALL:
-        often = _often_different(connection, wanted)
-        if often:
-            found = _bring_up_to_date(connection, wanted, often, out_of_order)
+    sampled = before.mostly_written and rows >= _SMALL
+    often = _often_different(connection, wanted) if sampled else []
+    in_place = _written_over(often, wanted)
+    if often and not in_place:
+        return Difference(rows, rewrites=True)
+    found = _bring_up_to_date(connection, wanted, in_place, before)
+    if found.rewrites and not sampled and rows >= _SMALL:
+        in_place = _written_over(_often_different(connection, wanted), wanted)
+        if in_place:
+            found = _bring_up_to_date(connection, wanted, in_place, before)
     for table in ("held_rows", "wanted_rows", "differing_rows", "fresh_rows"):
         connection.execute(f"drop table if exists temp.{table}")
     return found
 
 
 def _bring_up_to_date(
-    connection: duckdb.DuckDBPyConnection, wanted: WantedRows, in_place: Sequence[Column], out_of_order: int
+    connection: duckdb.DuckDBPyConnection, wanted: WantedRows, in_place: Sequence[Column], before: Before
 ) -> Difference:
     """Move rows that differ elsewhere than in the columns `in_place` to the end; write those over in all others."""
     compared = _row_hash([column for column in wanted.columns if column not in in_place], in_place)
     # No column of a mart begins with an underscore.
     hashes = f"{compared} as _hash, {_row_hash(in_place) if in_place else 0} as _over"
-    connection.execute(f"create or replace temp table held_rows as select rowid as _row, {hashes} from {wanted.target}")
     kept = ", ".join([hashes, *(identifier(name) for name, _ in in_place)])
     connection.execute(f"create or replace temp table wanted_rows as select {kept} from ({wanted.select})")
+    rows, total = _counts(connection, "select count(*), coalesce(sum(_hash), 0) from wanted_rows")
+    checksum = "" if in_place else f"{rows} rows, {total}"
+    if checksum and checksum == before.checksum:
+        return Difference(rows, out_of_order=before.out_of_order, checksum=checksum)
+    connection.execute(f"create or replace temp table held_rows as select rowid as _row, {hashes} from {wanted.target}")
     _find_differing(connection)
-    rows, added, removed, distinct = _counts(
+    added, removed, distinct = _counts(
         connection,
-        "select (select count(*) from wanted_rows), "
-        "(select count(*) from wanted_rows semi join differing_rows using (_hash)), "
+        "select (select count(*) from wanted_rows semi join differing_rows using (_hash)), "
         "(select count(*) from held_rows semi join differing_rows using (_hash)), "
         f"{'(select count(*) = count(distinct _hash) from held_rows)' if in_place else 'true'}",
     )
     moved = max(added, removed)
-    out_of_order += moved
-    too_many = moved > _FEW * rows or out_of_order > max(MOST_OUT_OF_ORDER * rows, _TWO_BLOCKS)
+    out_of_order = before.out_of_order + moved
+    too_many = is_most(moved, rows) or out_of_order > max(MOST_OUT_OF_ORDER * rows, _TWO_BLOCKS)
     if not distinct or (moved and (rows < _SMALL or too_many)):
-        return Difference(rows, added, removed, rewrites=True)
+        return Difference(rows, added, removed, checksum=checksum, rewrites=True)
     replaced = 0
     with transaction(connection):
         if in_place:
@@ -133,7 +163,12 @@ def _bring_up_to_date(
                 f"from (select *, {compared} as _hash from ({wanted.select})) semi join differing_rows using (_hash) "
                 f"{wanted.order}"
             )
-    return Difference(rows, added, removed, replaced, out_of_order)
+    return Difference(rows, added, removed, replaced, out_of_order, checksum)
+
+
+def is_most(written: int, rows: int) -> bool:
+    """Whether so many rows of a table were written that its first rows are worth a look before all are compared."""
+    return written > _FEW * rows
 
 
 def _find_differing(connection: duckdb.DuckDBPyConnection) -> None:
@@ -159,8 +194,6 @@ def _find_differing(connection: duckdb.DuckDBPyConnection) -> None:
 def _often_different(connection: duckdb.DuckDBPyConnection, wanted: WantedRows) -> list[Column]:
     """Columns that differ in many of the first rows, from the rows that begin with the same value.
 
-    None where one of them is a text or holds several values (writing such a column over costs as much as the table), or
-    all of them are.
     This decides how much work there is, never what the table holds in the end.
     """
     first = identifier(wanted.columns[0][0])
@@ -175,11 +208,17 @@ def _often_different(connection: duckdb.DuckDBPyConnection, wanted: WantedRows) 
         "select position from held_values anti join wanted_values using (h) group by position "
         f"having count(*) > {_OFTEN} * (select count(*) from held) order by position"
     ).fetchall()
-    often = [wanted.columns[position] for (position,) in found]
-    written_over = len(often) < len(wanted.columns) and all(
-        data_type != "VARCHAR" and _is_plain(data_type) for _, data_type in often
-    )
-    return often if written_over else []
+    return [wanted.columns[position] for (position,) in found]
+
+
+def _written_over(often: Sequence[Column], wanted: WantedRows) -> Sequence[Column]:
+    """The columns to be written over in place: those that often differ, or none where the table is to be written anew.
+
+    None where one of them is a text or holds several values (writing such a column over costs as much as the table), or
+    all of them are.
+    """
+    numbers = all(data_type != "VARCHAR" and _is_plain(data_type) for _, data_type in often)
+    return often if numbers and len(often) < len(wanted.columns) else []
 
 
 def _row_hash(columns: Sequence[Column], in_place: Sequence[Column] = ()) -> str:

@@ -163,6 +163,47 @@ def test_numbers_that_change_for_everybody_are_written_over_where_they_stand(bot
     assert ids == [f"c{i:05}" for i in range(2_499)] + ["new"]
 
 
+def test_what_is_known_of_the_file_before_saves_work_and_changes_no_row(settings, first, change, tmp_path, monkeypatch):
+    nights = {
+        "quiet": "select 1",
+        "all renamed": "update marts.figures set display_name = 'other ' || display_name",
+        "renamed again": "update marts.figures set display_name = 'yet an' || display_name; delete from marts.twice "
+        "where rowid < 30",
+        "other numbers": "update marts.figures set clv = -clv; update marts.fct_visits set spent = 9 where spent < 5",
+        "one row": "update marts.figures set clv = 7 where customer_id = 'c00007'",
+        "quiet again": "select 1",
+    }
+    file, manifest = first
+    written, known = {}, {}
+    for night, sql in nights.items():
+        change(sql)
+        if night == "quiet again":
+
+            def never(*_: object) -> None:
+                raise AssertionError("compared, though its rows have the checksum of those that are there")
+
+            monkeypatch.setattr(row_changes, "_find_differing", never)
+        built = build(settings, tmp_path / f"{night}.duckdb", after=(file, manifest))
+        build(settings, tmp_path / "whole.duckdb")
+        file = tmp_path / f"{night}.duckdb"
+        assert contents(file) == contents(tmp_path / "whole.duckdb"), night
+        (tmp_path / "whole.duckdb").unlink()
+        manifest = manifest_of(night, sha256=sha256_of(file), making=built.making)
+        written[night] = built.making.rows_written
+        known[night] = "marts.figures" in built.making.checksums
+    assert written["quiet"] == written["quiet again"] == {}
+    assert written["renamed again"]["marts.figures"] == 2_500
+    assert written["one row"] == {"marts.figures": 2}
+    assert known == {
+        "quiet": True,
+        "all renamed": True,
+        "renamed again": False,  # Its first rows told that it would be written anew.
+        "other numbers": False,
+        "one row": True,
+        "quiet again": True,
+    }
+
+
 @pytest.mark.parametrize(
     "sql",
     [
