@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from orchestration.identity.scoring import Model
 
 _FOLDER = "kept_pairs"
-_FORMAT = 2
+_FORMAT = 3
 _CODE = (
     "comparison.py", "blocking_keys.py", "promising.py", "scoring.py", "calibration.py", "name_shares.py",
     "kept_pairs.py",
@@ -66,6 +66,11 @@ def fingerprints(policy: IdentityPolicy, model: "Model", calibration: Calibratio
     return {name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in parts.items()}
 
 
+def fingerprints_file(ledger: Path) -> Path:
+    """Where the fingerprints of the last run lie."""
+    return ledger / _FOLDER / "fingerprints.json"
+
+
 def know_nothing(connection: duckdb.DuckDBPyConnection) -> None:
     """Write the tables of `recall` as they are where nothing is kept: every record is new, no pair is known."""
     connection.execute(
@@ -98,7 +103,7 @@ def recall(connection: duckdb.DuckDBPyConnection, ledger: Path, prints: Mapping[
     """
     know_nothing(connection)
     folder = ledger / _FOLDER
-    why = _why_not(folder, prints)
+    why = _why_not(fingerprints_file(ledger), prints)
     if not why:
         try:
             _load(connection, folder)
@@ -111,8 +116,7 @@ def recall(connection: duckdb.DuckDBPyConnection, ledger: Path, prints: Mapping[
     return Kept(bool(why), why, records, records - changed)
 
 
-def _why_not(folder: Path, prints: Mapping[str, str]) -> str:
-    file = folder / "fingerprints.json"
+def _why_not(file: Path, prints: Mapping[str, str]) -> str:
     if not file.exists():
         return "nothing is kept of an earlier run"
     try:
@@ -129,9 +133,7 @@ def _load(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         f"""
         create or replace temp table unchanged_records as
         select k.number, c.record_id
-        from {files["records"]} as k
-        inner join identity.records as r on r.source = k.source and r.record_key = k.record_key
-        inner join record_contents as c on c.record_id = r.record_id and c.content = k.content;
+        from {files["records"]} as k inner join record_contents as c on c.content = k.content;
         create or replace temp table recalled as
         select l.record_id as l, r.record_id as r, {", ".join(f"k.{c}" for c in _LEVELS)},
             k.match_weight, k.match_probability
@@ -189,15 +191,15 @@ def keep(connection: duckdb.DuckDBPyConnection, ledger: Path, prints: Mapping[st
     """Keep for the next run the levels of the pairs used in this one, scores, contents and blocks that are too large.
 
     The folder is replaced as a whole; a run that is broken off leaves none, and the next one compares everything.
-    Record keys and checksums only: no value of a person is written.
+    Numbers and checksums only (a checksum is of source and key too, so it names its record): no value of a person is
+    written.
     """
     folder, aside = ledger / _FOLDER, ledger / f"{_FOLDER}.part"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     columns = ", ".join(f"k.{c}" for c in _LEVELS)
     for name, query in {
-        "records": "select c.record_id as number, r.source, r.record_key, c.content from record_contents as c "
-        "inner join identity.records as r using (record_id) order by c.record_id",
+        "records": "select record_id as number, content from record_contents order by record_id",
         "pairs": f"select k.l, k.r, {columns}, s.match_weight, s.match_probability from known_levels as k "
         "semi join used_pairs as u using (l, r) left join scored_pairs as s using (l, r) order by k.l, k.r",
         "blocks": "select rule, block from blocks_left_out",

@@ -52,9 +52,12 @@ guest_orders as (
         null::varchar as member_id, null::varchar as account_id,
         min(receiver_name) as name, min(receiver_phone) as phone, min(receiver_address) as address,
         min(ordered_at) as seen_at, min(_first_delivered) as first_delivered, false as by_case
-    from clean.ecommerce_orders
+    from clean.ecommerce_orders as o
+    -- Sorted out before they are gathered: most orders have an account, on every line.
+    where account_id is null and not exists (
+        select 1 from clean.ecommerce_orders as a where a.order_id = o.order_id and a.account_id is not null
+    )
     group by order_id
-    having max(account_id) is null
 ),
 tickets as (
     select
@@ -62,9 +65,11 @@ tickets as (
         null::varchar as member_id, null::varchar as account_id,
         null::varchar as name, min(phone) as phone, null::varchar as address,
         min(sold_at) as seen_at, min(_first_delivered) as first_delivered, false as by_case
-    from clean.pos_sales
+    from clean.pos_sales as t
+    where member_id is null and not exists (
+        select 1 from clean.pos_sales as m where m.ticket_id = t.ticket_id and m.member_id is not null
+    )
     group by ticket_id
-    having max(member_id) is null
 ),
 mentions as (
     select * from cases

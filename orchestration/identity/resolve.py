@@ -12,6 +12,7 @@ import duckdb
 
 from orchestration.as_of import business_day
 from orchestration.errors import UserError
+from orchestration.identity import standing
 from orchestration.identity.calibration import Calibration
 from orchestration.identity.clustering import cluster_records
 from orchestration.identity.customer_ids import assign_customer_ids, rules_signature
@@ -19,7 +20,7 @@ from orchestration.identity.decisions import bind, decisions_file, known_by, rea
 from orchestration.identity.deterministic import describe_subjects, link_by_identifiers, store_subjects
 from orchestration.identity.golden import build_customers
 from orchestration.identity.households import build_households, load_household_rules
-from orchestration.identity.kept_pairs import fingerprints, forget, keep, recall
+from orchestration.identity.kept_pairs import fingerprints, fingerprints_file, forget, keep, recall
 from orchestration.identity.learned_blocks import write_learned_blocks
 from orchestration.identity.policy import IdentityPolicy, load_policy
 from orchestration.identity.recipes import Built
@@ -39,12 +40,21 @@ def make_records(connection: duckdb.DuckDBPyConnection, settings: Settings) -> R
 
 
 def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Report:
-    """Write `identity.links`, `.clusters`, `.review_queue` and `.learned_blocks`; report links by rule."""
+    """Write `identity.links`, `.clusters`, `.review_queue` and `.learned_blocks`; report links by rule.
+
+    Where nothing that decides them changed since the last run, its links stand and its report is told again.
+    """
     policy = _policy(connection, settings)
     ledger = settings.warehouse / "identity"
     decisions = known_by(read_decisions(decisions_file(settings.warehouse)), settings.known_on)
+    files = (model_file(settings.warehouse), ledger / "calibration.json", fingerprints_file(ledger))
 
     def work() -> Report:
+        told = standing.standing(connection, standing.all_that_decides(connection, policy, files, decisions))
+        if told is not None:
+            unchanged = {"records_unchanged": told["records_compared"], "pairs_in_blocks": 0, "pairs_compared": 0}
+            return {**told, "comparison": "incremental", "full_because": "", **unchanged, "scored_pairs_reused": 0}
+        standing.forget(connection)
         bonds = bind(connection, decisions)
         describe_subjects(connection, policy)
         model = current_model(policy, model_file(settings.warehouse))
@@ -63,7 +73,7 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
             keep(connection, ledger, prints)
         rules = connection.execute("select rule, count(*) from identity.links group by rule order by rule").fetchall()
         pending = connection.execute("select count(*) from identity.review_queue").fetchone()
-        return {
+        report = {
             **counts,
             "links_by_rule": dict(rules),
             "pairs_to_review": pending[0] if pending else 0,
@@ -79,6 +89,8 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
             "pairs_compared": compared + scored.compared,
             "scored_pairs_reused": scored.reused,
         }
+        standing.note(connection, standing.all_that_decides(connection, policy, files, decisions), report)
+        return report
 
     return _timed(work)
 

@@ -33,6 +33,7 @@ def kept(world: Any) -> Path:
 def test_a_night_without_news_compares_no_pair(world: Any) -> None:
     world.deliver_night(random.Random(4), 0)  # noqa: S311 - a test's own chance
     first = world.resolve()["links"]
+    world.connection.execute("delete from identity.links_decided_by")
     second = world.resolve()["links"]
     assert (first["comparison"], second["comparison"]) == ("full", "incremental")
     assert first["full_because"] == "nothing is kept of an earlier run"
@@ -73,6 +74,7 @@ def test_damaged_files_cost_a_full_comparison_and_no_more(world: Any, file: str)
     world.resolve()
     before = outcome(world)
     (kept(world) / file).write_bytes(b"no such thing")
+    world.connection.execute("delete from identity.links_decided_by")
     report = world.resolve()["links"]
     assert report["full_because"] == "what was kept of the last run cannot be read"
     assert outcome(world) == before

@@ -41,6 +41,8 @@ OF_THE_RUN: Mapping[str, NotCompared] = {
     "raw.files": NotCompared(columns=frozenset({"ingested_at"})),
     # A note of when the files were read.
     "clean.cleaned_deliveries": NotCompared(columns=frozenset({"signature"})),
+    # What was told of the run that made the links.
+    "identity.links_decided_by": NotCompared(columns=frozenset({"told"})),
     # What was due in this run, and what was counted for it alone; the tables that keep its rows are compared.
     "increment.run": NotCompared(rows="true"),
     "increment.customers_due": NotCompared(rows="true"),
