@@ -330,7 +330,7 @@ def _carry_on(connection: duckdb.DuckDBPyConnection, path: Path, outlines: Seque
             before = row_changes.Before(
                 out_of_order=making.out_of_order.get(name, 0),
                 checksum=making.checksums.get(name, ""),
-                mostly_written=row_changes.is_most(making.rows_written.get(name, 0), rows[name]),
+                mostly_written=row_changes.are_many(making.rows_written.get(name, 0), rows[name]),
             )
             found = row_changes.bring_up_to_date(connection, outline.wanted, rows[name], before)
             if found.checksum:

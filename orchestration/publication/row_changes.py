@@ -134,7 +134,7 @@ def _bring_up_to_date(
     )
     moved = max(added, removed)
     out_of_order = before.out_of_order + moved
-    too_many = is_most(moved, rows) or out_of_order > max(MOST_OUT_OF_ORDER * rows, _TWO_BLOCKS)
+    too_many = are_many(moved, rows) or out_of_order > max(MOST_OUT_OF_ORDER * rows, _TWO_BLOCKS)
     if not distinct or (moved and (rows < _SMALL or too_many)):
         return Difference(rows, added, removed, checksum=checksum, rewrites=True)
     replaced = 0
@@ -166,8 +166,8 @@ def _bring_up_to_date(
     return Difference(rows, added, removed, replaced, out_of_order, checksum)
 
 
-def is_most(written: int, rows: int) -> bool:
-    """Whether so many rows of a table were written that its first rows are worth a look before all are compared."""
+def are_many(written: int, rows: int) -> bool:
+    """Whether these are more rows of a table than the few that are moved to its end in one night."""
     return written > _FEW * rows
 
 

@@ -1,6 +1,7 @@
 """Links are made where something that decides them changed, and only then."""
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from orchestration.identity import resolve as stage
+from orchestration.identity.clustering import cluster_records
 from orchestration.identity.decisions import Decision, RecordRef, append_decisions, decisions_file
 from orchestration.identity.policy import load_policy
 
@@ -22,7 +24,6 @@ def outcome(world: Any) -> dict[str, list[tuple[Any, ...]]]:
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Grows by a word each time that links are made."""
     times: list[str] = []
-    cluster_records = stage.cluster_records
 
     def counted(*arguments: Any, **how: Any) -> Any:
         times.append("made")
@@ -59,7 +60,7 @@ def test_whatever_decides_links_makes_them_again(world: Any, made: list[str], mo
     world.member("M1", "张伟", "13912340001")
     world.member("M2", "李娜", "13912340002")
     world.resolve()
-    changes = (
+    changes: tuple[Callable[[], Any], ...] = (
         lambda: world.case("C1", "张先生", "13912340001"),
         decide,
         another_rule,
