@@ -1,6 +1,7 @@
 -- depends_on: {{ ref('int_customer_snapshots') }}, {{ ref('int_customer_values') }}
 -- depends_on: {{ ref('int_evaluation_days') }}, {{ ref('int_spend_cuts') }}, {{ ref('int_rfm_cuts') }}
-{#- A cut that moved can change the placement of those customers alone whose measure lies between where it was and is. -#}
+{#- A cut that moved can change the placement of those customers alone whose measure lies between where it was and
+    where it is. -#}
 {{ config(
     materialized='kept',
     due='added',
