@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     )
     threads: int | None = Field(default=None, ge=1, description="DuckDB threads; default is every core.")
     memory_limit: str | None = Field(
-        default=None, description="DuckDB memory limit such as `8GB`; default is a quarter of the machine."
+        default=None, description="DuckDB memory limit such as `8GB`; default is a fifth of the machine."
     )
     environment: Literal["development", "production"] = Field(
         default="development", description="In `production` the nightly schedule starts switched on."

@@ -11,10 +11,10 @@ from orchestration.settings import Settings
 
 @pytest.mark.parametrize(
     ("written", "limit"),
-    [("4294967296\n", "1024MiB"), ("max\n", None), (None, None)],
+    [("4294967296\n", "819MiB"), ("max\n", None), (None, None)],
     ids=["container of 4 GiB", "container without a limit", "no container"],
 )
-def test_a_run_takes_a_quarter_of_what_it_may_use(
+def test_a_run_takes_a_fifth_of_what_it_may_use(
     written: str | None, limit: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = tmp_path / "memory.max"
@@ -22,7 +22,7 @@ def test_a_run_takes_a_quarter_of_what_it_may_use(
         told.write_text(written, encoding="ascii")
     monkeypatch.setattr(database, "_CONTAINER_LIMIT", told)
     monkeypatch.setattr(database.os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 4 * 2**20}.__getitem__)
-    assert database.memory_limit(Settings(memory_limit=None)) == (limit or "4096MiB")
+    assert database.memory_limit(Settings(memory_limit=None)) == (limit or "3276MiB")
 
 
 def test_every_connection_that_works_on_data_keeps_the_limit(tmp_path: Path) -> None:
