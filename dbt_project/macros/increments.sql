@@ -9,10 +9,11 @@
     - `placed`: also when a cut point of a day moved across the customer (`int_customers_moved`),
     - `changed`: also on the day of evaluation after such a day.
 
-    A model that keeps rows is materialised as `kept`, names its level as `due`, and asks `is_due` of its inputs; one that
-    adds up changes takes them from `due_changes`, and what was counted before from `counted_before`. One whose rows are
-    of a customer and of no day of evaluation says `rows='customers'` and asks `customer_is_due`; none of its rows may
-    depend on as-of, so it holds what lies ahead too, and its readers look no further than as-of. -#}
+    A model that keeps rows is materialised as `kept`, names its level as `due`, and asks `is_due` of its inputs. One that
+    adds up changes takes them from `due_changes`, and what was counted before from `counted_before`; where a row holds for
+    several days, `running_steps` does both. One whose rows are of a customer and of no day of evaluation says
+    `rows='customers'` and asks `customer_is_due`; none of its rows may depend on as-of, so it holds what lies ahead too,
+    and its readers look no further than as-of. -#}
 
 {#- Whether this run keeps rows. -#}
 {% macro increments() -%}
@@ -66,17 +67,76 @@
         {%- endif %}
 {%- endmacro %}
 
-{#- Query: the rows of this model that hold, of everybody who is not due, what was counted until `counted_until`: those of
-    that day, or where a row holds `from_day` until `to_day`, those that held on it. -#}
-{% macro counted_before(from_day='evaluated_on', to_day=none) -%}
-    select *
-    from {{ this }}
+{#- Query: the rows of this model, with their `window_set`, that hold what was counted until `counted_until` of everybody
+    who is not due. For a model with a row for each day of evaluation. -#}
+{% macro counted_before() -%}
+    select
+        kept.*,
+        days.window_set
+    from {{ this }} as kept
+    inner join {{ ref('int_evaluation_days') }} as days on kept.evaluated_on = days.evaluated_on
     where
-        {{ from_day }} {{ '<=' if to_day else '=' }} cast('{{ counted_until() }}' as date)
-        {%- if to_day %}
-        and {{ to_day }} > cast('{{ counted_until() }}' as date)
+        kept.evaluated_on = cast('{{ counted_until() }}' as date)
+        and not {{ customer_is_due('counted', 'kept.customer_id') }}
+{%- endmacro %}
+
+{#- Query: `due_changes` added up by customer, one row for all days from `from_day` until before `to_day`. `measures` are
+    sums of `data_type`; `first`, if given, is the column whose least value so far is kept as `first_<column>`. For a
+    model that is kept as `steps`: of somebody who is not due it goes on from the row that held on `counted_until`. -#}
+{% macro running_steps(measures, data_type, first=none) -%}
+    select
+        customer_id,
+        window_set,
+        from_day,
+        coalesce(
+            lead(from_day) over (partition by customer_id, window_set order by from_day), cast('9999-12-31' as date)
+        ) as to_day
+        {%- for measure in measures %},
+        cast(sum({{ measure }}) over so_far as {{ data_type }}) as {{ measure }}
+        {%- endfor %}
+        {%- if first %},
+        min(first_{{ first }}) over so_far as first_{{ first }}
         {%- endif %}
-        and not {{ customer_is_due('counted', 'customer_id') }}
+    from (
+        select
+            customer_id,
+            window_set,
+            counted_on as from_day
+            {%- for measure in measures %},
+            sum({{ measure }}) as {{ measure }}
+            {%- endfor %}
+            {%- if first %},
+            min({{ first }}) as first_{{ first }}
+            {%- endif %}
+        from due_changes
+        group by
+            customer_id,
+            window_set,
+            counted_on
+        {%- if counted_until() %}
+        union all
+        select
+            customer_id,
+            window_set,
+            from_day
+            {%- for measure in measures %},
+            {{ measure }}
+            {%- endfor %}
+            {%- if first %},
+            first_{{ first }}
+            {%- endif %}
+        from {{ this }}
+        where
+            from_day <= cast('{{ counted_until() }}' as date)
+            and to_day > cast('{{ counted_until() }}' as date)
+            and not {{ customer_is_due('counted', 'customer_id') }}
+        {%- endif %}
+    ) as changes_by_evaluation
+    window so_far as (
+        partition by customer_id, window_set
+        order by from_day
+        rows between unbounded preceding and current row
+    )
 {%- endmacro %}
 
 {#- Query: the days whose rows are due for every customer; `and_before`: and the day before each. -#}
@@ -165,16 +225,16 @@
     {{ run_hooks(pre_hooks) }}
     {%- call statement('main') -%}
         {%- if rows == 'steps' %}
+        {%- set first_day = '(select min(evaluated_on) from ' ~ increment_table('days') ~ ')' -%}
         {#- Built first, because it begins with rows that are taken away. #}
         create temporary table {{ this.identifier }}_due as {{ sql }};
         delete from {{ target }}
         where
             to_day > cast('{{ counted_until() }}' as date)
-            or to_day <= (select min(evaluated_on) from {{ increment_table('days') }})
+            or to_day <= {{ first_day }}
             or {{ customer_is_due(level, 'customer_id') }};
         insert into {{ target }} by name (select * from {{ this.identifier }}_due);
-        update {{ target }} set from_day = (select min(evaluated_on) from {{ increment_table('days') }})
-        where from_day < (select min(evaluated_on) from {{ increment_table('days') }});
+        update {{ target }} set from_day = {{ first_day }} where from_day < {{ first_day }};
         drop table {{ this.identifier }}_due;
         {%- else %}
         {%- if level != 'added' %}

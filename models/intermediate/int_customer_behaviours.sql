@@ -383,7 +383,7 @@ steps as (
     union all
     select
         kept.customer_id,
-        evaluation_days.window_set,
+        kept.window_set,
         kept.evaluated_on,
         {%- for measure in measures + others %}
         coalesce(kept.{{ names.get(measure, measure) }}, 0) as {{ measure }},
@@ -391,7 +391,6 @@ steps as (
         kept.first_purchase_on,
         kept.last_purchase_on
     from ({{ counted_before() }}) as kept
-    inner join evaluation_days on kept.evaluated_on = evaluation_days.evaluated_on
     {%- endif %}
 ),
 

@@ -142,52 +142,10 @@ due_changes as (
     {{ due_changes() }}
 ),
 
-changes_by_evaluation as (
-    select
-        customer_id,
-        window_set,
-        counted_on as from_day,
-        sum(purchased_amount) as purchased_amount,
-        sum(discount_amount) as discount_amount,
-        sum(returned_amount) as returned_amount,
-        sum(window_cost) as window_cost
-    from due_changes
-    group by
-        customer_id,
-        window_set,
-        counted_on
-    {%- if counted_until() %}
-    union all
-    select
-        customer_id,
-        window_set,
-        from_day,
-        purchased_amount,
-        discount_amount,
-        returned_amount,
-        window_cost
-    from ({{ counted_before('from_day', 'to_day') }}) as kept
-    {%- endif %}
-),
-
 steps as (
-    select
-        customer_id,
-        window_set,
-        from_day,
-        coalesce(
-            lead(from_day) over (partition by customer_id, window_set order by from_day), cast('9999-12-31' as date)
-        ) as to_day,
-        cast(sum(purchased_amount) over so_far as decimal(18, 4)) as purchased_amount,
-        cast(sum(discount_amount) over so_far as decimal(18, 4)) as discount_amount,
-        cast(sum(returned_amount) over so_far as decimal(18, 4)) as returned_amount,
-        cast(sum(window_cost) over so_far as decimal(18, 4)) as window_cost
-    from changes_by_evaluation
-    window so_far as (
-        partition by customer_id, window_set
-        order by from_day
-        rows between unbounded preceding and current row
-    )
+    {{ running_steps(
+        ['purchased_amount', 'discount_amount', 'returned_amount', 'window_cost'], 'decimal(18, 4)'
+    ) }}
 )
 
 select * from steps

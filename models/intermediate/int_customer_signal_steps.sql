@@ -243,52 +243,8 @@ due_changes as (
     {{ due_changes() }}
 ),
 
-changes_by_evaluation as (
-    select
-        customer_id,
-        window_set,
-        counted_on as from_day,
-        {%- for measure in measures %}
-        sum({{ measure }}) as {{ measure }},
-        {%- endfor %}
-        min(active_on) as first_active_on
-    from due_changes
-    group by
-        customer_id,
-        window_set,
-        counted_on
-    {%- if counted_until() %}
-    union all
-    select
-        customer_id,
-        window_set,
-        from_day,
-        {%- for measure in measures %}
-        {{ measure }},
-        {%- endfor %}
-        first_active_on
-    from ({{ counted_before('from_day', 'to_day') }}) as kept
-    {%- endif %}
-),
-
 steps as (
-    select
-        customer_id,
-        window_set,
-        from_day,
-        coalesce(
-            lead(from_day) over (partition by customer_id, window_set order by from_day), cast('9999-12-31' as date)
-        ) as to_day,
-        {%- for measure in measures %}
-        cast(sum({{ measure }}) over so_far as integer) as {{ measure }},
-        {%- endfor %}
-        min(first_active_on) over so_far as first_active_on
-    from changes_by_evaluation
-    window so_far as (
-        partition by customer_id, window_set
-        order by from_day
-        rows between unbounded preceding and current row
-    )
+    {{ running_steps(measures, 'integer', first='active_on') }}
 )
 
 select * from steps

@@ -192,7 +192,7 @@ steps as (
     union all
     select
         kept.customer_id,
-        evaluation_days.window_set,
+        kept.window_set,
         kept.evaluated_on,
         kept.total_purchases as purchases,
         kept.units_bought,
@@ -205,7 +205,6 @@ steps as (
         kept.last_purchase_on,
         kept.last_interaction_on
     from ({{ counted_before() }}) as kept
-    inner join evaluation_days on kept.evaluated_on = evaluation_days.evaluated_on
     {%- endif %}
 ),
 
