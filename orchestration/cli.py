@@ -55,6 +55,7 @@ from orchestration.cli_options import (
     version_facts,
 )
 from orchestration.errors import UserError, machine_fault, machine_fault_behind
+from orchestration.garbage import collect_seldom
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def _options(
 def main() -> None:
     """Run the command line and end with the documented exit status."""
     warnings.filterwarnings("ignore", module=r"dagster.*")
+    collect_seldom()
     try:
         app()
     except UserError as error:

@@ -176,9 +176,11 @@ def column_names(connection: duckdb.DuckDBPyConnection, schema: str, table: str)
 
 def table_exists(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
     """Say whether the database of this connection has this table or view; others may be attached to it."""
-    found = connection.execute(
-        "select 1 from information_schema.tables "
-        "where table_catalog = current_database() and table_schema = ? and table_name = ?",
-        [schema, table],
-    ).fetchone()
-    return found is not None
+    try:
+        # Asked by name: the catalog's own tables list every table and column first, which takes 3 ms a time.
+        connection.execute(
+            f"select 1 from pragma_table_info({literal(f'{identifier(schema)}.{identifier(table)}')}) limit 0"
+        )
+    except duckdb.CatalogException:
+        return False
+    return True

@@ -44,3 +44,18 @@ def test_a_new_working_database_has_the_encodings_of_the_oldest_engine_we_allow(
         assert connection.execute("select count(*) from duckdb_schemas() where schema_name = 'marts'").fetchone() == (
             1,
         )
+
+
+def test_a_table_or_view_exists_where_the_own_database_has_it_and_asking_ends_no_transaction(tmp_path: Path) -> None:
+    with database.connect(Settings(warehouse=tmp_path)) as connection:
+        connection.execute("attach ':memory:' as other")
+        connection.execute("create schema other.elsewhere")
+        connection.execute("create table other.elsewhere.known as select 1 as n")
+        with database.transaction(connection):
+            connection.execute("create table marts.known as select 1 as n")
+            connection.execute("create view marts.seen as select n from marts.known")
+            assert not database.table_exists(connection, "marts", "unknown")
+            assert not database.table_exists(connection, "no schema", "known")
+            assert not database.table_exists(connection, "elsewhere", "known")
+        assert database.table_exists(connection, "marts", "known")
+        assert database.table_exists(connection, "marts", "seen")

@@ -31,7 +31,9 @@ def main() -> None:
 
     mark("python")
     import orchestration.cli
+    from orchestration.garbage import collect_seldom
 
+    collect_seldom()
     mark("import of the command line")
     from orchestration.plan import plan_refresh
     from orchestration.settings import Settings
