@@ -46,13 +46,15 @@ customers as (
     from {{ ref('int_customers_known') }}
 ),
 
+-- Purchases apart from days on which something was only given back, which have no part in the habit.
 purchase_gaps as (
     select
         *,
-        {{ days_between('lag(purchased_on) over (partition by customer_id order by purchased_on)', 'purchased_on') }}
-            as gap_days
+        case
+            when purchases > 0 then {{ days_between('lag(purchased_on) over so_far', 'purchased_on') }}
+        end as gap_days
     from {{ ref('int_purchase_days_aggregated') }}
-    where purchases > 0
+    window so_far as (partition by customer_id, purchases > 0 order by purchased_on)
 ),
 
 -- The habit as it was known on each day of purchase.
@@ -62,7 +64,7 @@ purchase_cycles as (
         cast({{ median_of('gap_days') }} over so_far as decimal(18, 2)) as cycle_days
     from purchase_gaps
     window so_far as (
-        partition by customer_id
+        partition by customer_id, purchases > 0
         order by purchased_on
         rows between unbounded preceding and current row
     )
@@ -70,16 +72,13 @@ purchase_cycles as (
 
 cycle_steps as (
     select
-        customer_id,
-        purchased_on,
-        purchases,
-        purchased_amount,
-        promoted_purchases,
-        new_item_purchases,
+        *,
         case when gap_days is not null then 1 else 0 end as repurchases,
         case when gap_days is not null then greatest(1, round(gap_days / cycle_days)) else 0 end as expected_cycles,
         coalesce(cycle_days, 0)
-        - coalesce(lag(cycle_days) over (partition by customer_id order by purchased_on), 0) as cycle_change
+        - coalesce(
+            lag(cycle_days) over (partition by customer_id, purchases > 0 order by purchased_on), 0
+        ) as cycle_change
     from purchase_cycles
 ),
 
@@ -101,8 +100,8 @@ facts as (
         purchased_amount,
         promoted_purchases,
         new_item_purchases,
-        0 as gross_amount,
-        0 as returned_amount,
+        gross_amount,
+        returned_amount,
         repurchases,
         expected_cycles,
         0 as complaints,
@@ -110,27 +109,8 @@ facts as (
         0 as service_answers,
         0 as contribution_points,
         cycle_change,
-        purchased_on
+        case when purchases > 0 then purchased_on end as purchased_on
     from cycle_steps
-    union all
-    select
-        customer_id,
-        purchased_on as day,
-        0 as purchases,
-        0 as purchased_amount,
-        0 as promoted_purchases,
-        0 as new_item_purchases,
-        gross_amount,
-        returned_amount,
-        0 as repurchases,
-        0 as expected_cycles,
-        0 as complaints,
-        0 as service_points,
-        0 as service_answers,
-        0 as contribution_points,
-        0 as cycle_change,
-        cast(null as date) as purchased_on
-    from {{ ref('int_purchase_days_aggregated') }}
     union all
     select
         customer_id,
