@@ -7,6 +7,13 @@
 {%- set others = [
     'recent_purchases', 'purchases_before', 'amount_before', 'categories', 'categories_before', 'cycle_change',
 ] %}
+{%- set counted = measures + others %}
+{#- What a day of facts can add, and what a day of purchases does. -#}
+{%- set daily = measures + ['cycle_change'] %}
+{%- set bought = [
+    'purchases', 'purchased_amount', 'promoted_purchases', 'new_item_purchases', 'gross_amount', 'returned_amount',
+    'repurchases', 'expected_cycles', 'cycle_change',
+] %}
 {#- Columns that hold the sum of a measure under a name of their own. -#}
 {%- set names = {
     'repurchases': 'cycles_held', 'complaints': 'window_complaints', 'categories': 'window_categories',
@@ -96,38 +103,14 @@ facts as (
     select
         customer_id,
         purchased_on as day,
-        purchases,
-        purchased_amount,
-        promoted_purchases,
-        new_item_purchases,
-        gross_amount,
-        returned_amount,
-        repurchases,
-        expected_cycles,
-        0 as complaints,
-        0 as service_points,
-        0 as service_answers,
-        0 as contribution_points,
-        cycle_change,
+        {{ measures_of(daily, own=bought) }},
         case when purchases > 0 then purchased_on end as purchased_on
     from cycle_steps
     union all
     select
         customer_id,
         cast(opened_at as date) as day,
-        0 as purchases,
-        0 as purchased_amount,
-        0 as promoted_purchases,
-        0 as new_item_purchases,
-        0 as gross_amount,
-        0 as returned_amount,
-        0 as repurchases,
-        0 as expected_cycles,
-        1 as complaints,
-        0 as service_points,
-        0 as service_answers,
-        0 as contribution_points,
-        0 as cycle_change,
+        {{ measures_of(daily, given={'complaints': 1}) }},
         cast(null as date) as purchased_on
     from {{ ref('int_cases_resolved') }}
     where customer_id is not null and case_type = 'complaint'
@@ -135,38 +118,14 @@ facts as (
     select
         customer_id,
         answered_on as day,
-        0 as purchases,
-        0 as purchased_amount,
-        0 as promoted_purchases,
-        0 as new_item_purchases,
-        0 as gross_amount,
-        0 as returned_amount,
-        0 as repurchases,
-        0 as expected_cycles,
-        0 as complaints,
-        service_points,
-        service_answers,
-        0 as contribution_points,
-        0 as cycle_change,
+        {{ measures_of(daily, own=['service_points', 'service_answers']) }},
         cast(null as date) as purchased_on
     from service_answers
     union all
     select
         customer_id,
         contributed_on as day,
-        0 as purchases,
-        0 as purchased_amount,
-        0 as promoted_purchases,
-        0 as new_item_purchases,
-        0 as gross_amount,
-        0 as returned_amount,
-        0 as repurchases,
-        0 as expected_cycles,
-        0 as complaints,
-        0 as service_points,
-        0 as service_answers,
-        contribution_points,
-        0 as cycle_change,
+        {{ measures_of(daily, own=['contribution_points']) }},
         cast(null as date) as purchased_on
     from {{ ref('int_contributions_aggregated') }}
 ),
@@ -246,9 +205,7 @@ changes as (
         customers.customer_id,
         window_sets.window_set,
         customers.known_from as changed_on,
-        {%- for measure in measures + others %}
-        0 as {{ measure }},
-        {%- endfor %}
+        {{ measures_of(counted) }},
         cast(null as date) as purchased_on
     from customers
     cross join window_sets
@@ -257,15 +214,7 @@ changes as (
         facts.customer_id,
         window_sets.window_set,
         facts.day as changed_on,
-        {%- for measure in measures %}
-        facts.{{ measure }},
-        {%- endfor %}
-        facts.purchases as recent_purchases,
-        0 as purchases_before,
-        0 as amount_before,
-        0 as categories,
-        0 as categories_before,
-        facts.cycle_change,
+        {{ measures_of(counted, own=daily, of='facts', given={'recent_purchases': 'facts.purchases'}) }},
         facts.purchased_on
     from facts
     cross join window_sets
@@ -274,15 +223,9 @@ changes as (
         facts.customer_id,
         window_sets.window_set,
         {{ days_after('facts.day', 'window_sets.spend_days + 1') }} as changed_on,
-        {%- for measure in measures %}
-        -facts.{{ measure }} as {{ measure }},
-        {%- endfor %}
-        0 as recent_purchases,
-        facts.purchases as purchases_before,
-        facts.purchased_amount as amount_before,
-        0 as categories,
-        0 as categories_before,
-        0 as cycle_change,
+        {{ measures_of(counted, own=measures, of='facts', sign='-', given={
+            'purchases_before': 'facts.purchases', 'amount_before': 'facts.purchased_amount'
+        }) }},
         cast(null as date) as purchased_on
     from facts
     cross join window_sets
@@ -291,15 +234,9 @@ changes as (
         facts.customer_id,
         window_sets.window_set,
         {{ days_after('facts.day', '2 * (window_sets.spend_days + 1)') }} as changed_on,
-        {%- for measure in measures %}
-        0 as {{ measure }},
-        {%- endfor %}
-        0 as recent_purchases,
-        -facts.purchases as purchases_before,
-        -facts.purchased_amount as amount_before,
-        0 as categories,
-        0 as categories_before,
-        0 as cycle_change,
+        {{ measures_of(counted, given={
+            'purchases_before': '-facts.purchases', 'amount_before': '-facts.purchased_amount'
+        }) }},
         cast(null as date) as purchased_on
     from facts
     cross join window_sets
@@ -309,15 +246,7 @@ changes as (
         facts.customer_id,
         window_sets.window_set,
         {{ days_after('facts.day', 'window_sets.repeat_days + 1') }} as changed_on,
-        {%- for measure in measures %}
-        0 as {{ measure }},
-        {%- endfor %}
-        -facts.purchases as recent_purchases,
-        0 as purchases_before,
-        0 as amount_before,
-        0 as categories,
-        0 as categories_before,
-        0 as cycle_change,
+        {{ measures_of(counted, given={'recent_purchases': '-facts.purchases'}) }},
         cast(null as date) as purchased_on
     from facts
     cross join window_sets
@@ -327,15 +256,7 @@ changes as (
         customer_id,
         window_set,
         changed_on,
-        {%- for measure in measures %}
-        0 as {{ measure }},
-        {%- endfor %}
-        0 as recent_purchases,
-        0 as purchases_before,
-        0 as amount_before,
-        categories,
-        categories_before,
-        0 as cycle_change,
+        {{ measures_of(counted, own=['categories', 'categories_before']) }},
         cast(null as date) as purchased_on
     from category_changes
 ),
@@ -349,7 +270,7 @@ steps as (
         customer_id,
         window_set,
         counted_on as evaluated_on,
-        {%- for measure in measures + others %}
+        {%- for measure in counted %}
         sum({{ measure }}) as {{ measure }},
         {%- endfor %}
         min(purchased_on) as first_purchase_on,
@@ -365,7 +286,7 @@ steps as (
         kept.customer_id,
         kept.window_set,
         kept.evaluated_on,
-        {%- for measure in measures + others %}
+        {%- for measure in counted %}
         coalesce(kept.{{ names.get(measure, measure) }}, 0) as {{ measure }},
         {%- endfor %}
         kept.first_purchase_on,
@@ -379,7 +300,7 @@ running as (
         customer_id,
         window_set,
         evaluated_on,
-        {%- for measure in measures + others %}
+        {%- for measure in counted %}
         sum({{ measure }}) over so_far as {{ measure }},
         {%- endfor %}
         min(first_purchase_on) over so_far as first_purchase_on,

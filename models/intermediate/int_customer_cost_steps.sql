@@ -1,4 +1,5 @@
 {{ config(materialized='kept', due='counted', rows='steps') }}
+{%- set measures = ['purchased_amount', 'discount_amount', 'returned_amount', 'window_cost'] %}
 with
 
 as_of as (
@@ -108,10 +109,9 @@ changes as (
         purchase_days.customer_id,
         window_sets.window_set,
         purchase_days.purchased_on as changed_on,
-        purchase_days.purchased_amount,
-        purchase_days.discount_amount,
-        purchase_days.purchased_amount - purchase_days.net_amount as returned_amount,
-        0 as window_cost
+        {{ measures_of(measures, own=['purchased_amount', 'discount_amount'], of='purchase_days', given={
+            'returned_amount': 'purchase_days.purchased_amount - purchase_days.net_amount'
+        }) }}
     from {{ ref('int_purchase_days_aggregated') }} as purchase_days
     cross join window_sets
     union all
@@ -119,10 +119,7 @@ changes as (
         costs.customer_id,
         window_sets.window_set,
         costs.incurred_on as changed_on,
-        0 as purchased_amount,
-        0 as discount_amount,
-        0 as returned_amount,
-        costs.cost as window_cost
+        {{ measures_of(measures, given={'window_cost': 'costs.cost'}) }}
     from costs
     cross join window_sets
     union all
@@ -130,10 +127,7 @@ changes as (
         costs.customer_id,
         window_sets.window_set,
         {{ days_after('costs.incurred_on', 'window_sets.spend_days + 1') }} as changed_on,
-        0 as purchased_amount,
-        0 as discount_amount,
-        0 as returned_amount,
-        -costs.cost as window_cost
+        {{ measures_of(measures, given={'window_cost': '-costs.cost'}) }}
     from costs
     cross join window_sets
 ),
@@ -143,9 +137,7 @@ due_changes as (
 ),
 
 steps as (
-    {{ running_steps(
-        ['purchased_amount', 'discount_amount', 'returned_amount', 'window_cost'], 'decimal(18, 4)'
-    ) }}
+    {{ running_steps(measures, 'decimal(18, 4)') }}
 )
 
 select * from steps

@@ -6,11 +6,12 @@
     'nps_points', 'nps_answers', 'service_quality_points', 'service_quality_answers', 'care_points', 'care_answers',
     'other_points', 'other_answers', 'cases', 'solved_cases',
 ] %}
+{%- set told = opinions + ['unsolved_complaints'] %}
 {%- set measures = [] %}
 {%- for habit in habits %}
 {%- do measures.extend(['recent_' ~ habit, 'habit_' ~ habit]) %}
 {%- endfor %}
-{%- do measures.extend(opinions + ['unsolved_complaints']) %}
+{%- do measures.extend(told) %}
 with
 
 as_of as (
@@ -110,11 +111,7 @@ opinions as (
         customer_id,
         opened_on as from_day,
         opened_on as dated_on,
-        {%- for opinion in opinions[:-2] %}
-        0 as {{ opinion }},
-        {%- endfor %}
-        1 as cases,
-        0 as solved_cases
+        {{ measures_of(opinions, given={'cases': 1}) }}
     from cases
     where customer_id is not null
     union all
@@ -123,11 +120,7 @@ opinions as (
         customer_id,
         greatest(solved_on, opened_on) as from_day,
         opened_on as dated_on,
-        {%- for opinion in opinions[:-2] %}
-        0 as {{ opinion }},
-        {%- endfor %}
-        0 as cases,
-        1 as solved_cases
+        {{ measures_of(opinions, given={'solved_cases': 1}) }}
     from cases
     where customer_id is not null and solved_on is not null
 ),
@@ -142,10 +135,7 @@ changes as (
         activity_days.{{ habit }} as recent_{{ habit }},
         0 as habit_{{ habit }},
         {%- endfor %}
-        {%- for opinion in opinions %}
-        0 as {{ opinion }},
-        {%- endfor %}
-        0 as unsolved_complaints
+        {{ measures_of(told) }}
     from activity_days
     cross join window_sets
     union all
@@ -158,10 +148,7 @@ changes as (
         -activity_days.{{ habit }} as recent_{{ habit }},
         activity_days.{{ habit }} as habit_{{ habit }},
         {%- endfor %}
-        {%- for opinion in opinions %}
-        0 as {{ opinion }},
-        {%- endfor %}
-        0 as unsolved_complaints
+        {{ measures_of(told) }}
     from activity_days
     cross join window_sets
     union all
@@ -175,10 +162,7 @@ changes as (
         0 as recent_{{ habit }},
         -activity_days.{{ habit }} as habit_{{ habit }},
         {%- endfor %}
-        {%- for opinion in opinions %}
-        0 as {{ opinion }},
-        {%- endfor %}
-        0 as unsolved_complaints
+        {{ measures_of(told) }}
     from activity_days
     cross join window_sets
     union all
@@ -187,14 +171,7 @@ changes as (
         window_sets.window_set,
         opinions.from_day as changed_on,
         cast(null as date) as active_on,
-        {%- for habit in habits %}
-        0 as recent_{{ habit }},
-        0 as habit_{{ habit }},
-        {%- endfor %}
-        {%- for opinion in opinions %}
-        opinions.{{ opinion }},
-        {%- endfor %}
-        0 as unsolved_complaints
+        {{ measures_of(measures, own=opinions, of='opinions') }}
     from opinions
     cross join window_sets
     where opinions.from_day <= {{ days_after('opinions.dated_on', 'window_sets.spend_days') }}
@@ -204,14 +181,7 @@ changes as (
         window_sets.window_set,
         {{ days_after('opinions.dated_on', 'window_sets.spend_days + 1') }} as changed_on,
         cast(null as date) as active_on,
-        {%- for habit in habits %}
-        0 as recent_{{ habit }},
-        0 as habit_{{ habit }},
-        {%- endfor %}
-        {%- for opinion in opinions %}
-        -opinions.{{ opinion }} as {{ opinion }},
-        {%- endfor %}
-        0 as unsolved_complaints
+        {{ measures_of(measures, own=opinions, of='opinions', sign='-') }}
     from opinions
     cross join window_sets
     where opinions.from_day <= {{ days_after('opinions.dated_on', 'window_sets.spend_days') }}
@@ -222,14 +192,7 @@ changes as (
         window_sets.window_set,
         {{ day }} as changed_on,
         cast(null as date) as active_on,
-        {%- for habit in habits %}
-        0 as recent_{{ habit }},
-        0 as habit_{{ habit }},
-        {%- endfor %}
-        {%- for opinion in opinions %}
-        0 as {{ opinion }},
-        {%- endfor %}
-        {{ complaints }} as unsolved_complaints
+        {{ measures_of(measures, given={'unsolved_complaints': complaints}) }}
     from cases
     cross join window_sets
     where

@@ -1,4 +1,8 @@
 {{ config(materialized='kept', due='counted') }}
+{%- set measures = [
+    'purchases', 'units_bought', 'net_amount', 'window_purchases', 'window_spend', 'recent_interactions',
+    'earlier_interactions',
+] %}
 with
 
 as_of as (
@@ -70,13 +74,7 @@ changes as (
         customers.customer_id,
         window_sets.window_set,
         customers.known_from as changed_on,
-        0 as purchases,
-        0 as units_bought,
-        0 as net_amount,
-        0 as window_purchases,
-        0 as window_spend,
-        0 as recent_interactions,
-        0 as earlier_interactions,
+        {{ measures_of(measures) }},
         cast(null as date) as purchased_on,
         cast(null as date) as interacted_on
     from customers
@@ -86,13 +84,9 @@ changes as (
         purchase_days.customer_id,
         window_sets.window_set,
         purchase_days.purchased_on as changed_on,
-        purchase_days.purchases,
-        purchase_days.units_bought,
-        purchase_days.net_amount,
-        purchase_days.purchases as window_purchases,
-        purchase_days.net_amount as window_spend,
-        0 as recent_interactions,
-        0 as earlier_interactions,
+        {{ measures_of(measures, own=['purchases', 'units_bought', 'net_amount'], of='purchase_days', given={
+            'window_purchases': 'purchase_days.purchases', 'window_spend': 'purchase_days.net_amount'
+        }) }},
         case when purchase_days.purchases > 0 then purchase_days.purchased_on end as purchased_on,
         cast(null as date) as interacted_on
     from purchase_days
@@ -102,13 +96,9 @@ changes as (
         purchase_days.customer_id,
         window_sets.window_set,
         {{ days_after('purchase_days.purchased_on', 'window_sets.spend_days + 1') }} as changed_on,
-        0 as purchases,
-        0 as units_bought,
-        0 as net_amount,
-        -purchase_days.purchases as window_purchases,
-        -purchase_days.net_amount as window_spend,
-        0 as recent_interactions,
-        0 as earlier_interactions,
+        {{ measures_of(measures, given={
+            'window_purchases': '-purchase_days.purchases', 'window_spend': '-purchase_days.net_amount'
+        }) }},
         cast(null as date) as purchased_on,
         cast(null as date) as interacted_on
     from purchase_days
@@ -118,13 +108,7 @@ changes as (
         interaction_days.customer_id,
         window_sets.window_set,
         interaction_days.interacted_on as changed_on,
-        0 as purchases,
-        0 as units_bought,
-        0 as net_amount,
-        0 as window_purchases,
-        0 as window_spend,
-        interaction_days.interactions as recent_interactions,
-        0 as earlier_interactions,
+        {{ measures_of(measures, given={'recent_interactions': 'interaction_days.interactions'}) }},
         cast(null as date) as purchased_on,
         interaction_days.interacted_on
     from interaction_days
@@ -134,13 +118,10 @@ changes as (
         interaction_days.customer_id,
         window_sets.window_set,
         {{ days_after('interaction_days.interacted_on', 'window_sets.activity_days + 1') }} as changed_on,
-        0 as purchases,
-        0 as units_bought,
-        0 as net_amount,
-        0 as window_purchases,
-        0 as window_spend,
-        -interaction_days.interactions as recent_interactions,
-        interaction_days.interactions as earlier_interactions,
+        {{ measures_of(measures, given={
+            'recent_interactions': '-interaction_days.interactions',
+            'earlier_interactions': 'interaction_days.interactions'
+        }) }},
         cast(null as date) as purchased_on,
         cast(null as date) as interacted_on
     from interaction_days
@@ -150,13 +131,7 @@ changes as (
         interaction_days.customer_id,
         window_sets.window_set,
         {{ days_after('interaction_days.interacted_on', '2 * (window_sets.activity_days + 1)') }} as changed_on,
-        0 as purchases,
-        0 as units_bought,
-        0 as net_amount,
-        0 as window_purchases,
-        0 as window_spend,
-        0 as recent_interactions,
-        -interaction_days.interactions as earlier_interactions,
+        {{ measures_of(measures, given={'earlier_interactions': '-interaction_days.interactions'}) }},
         cast(null as date) as purchased_on,
         cast(null as date) as interacted_on
     from interaction_days
