@@ -42,25 +42,29 @@ where
     and not exists (select 1 from cannot_links as c where c.l = e.l and c.r = e.r)
 """
 
+
+def _several(value: str) -> str:
+    """SQL: a group holds more than one value; a count of distinct values says it too, and takes ten times as long."""
+    return f"min({value}) <> max({value})"
+
+
 # Clusters in which something disagrees, that hold what was decided to differ, or that grew too large: only these
 # are taken apart.
-_SUSPECTS = """
+_SUSPECTS = f"""
 create or replace temp table suspects as
 select c.cluster
 from clusters as c
 inner join subjects as s using (record_id)
+where c.cluster in (select cluster from clusters where record_id <> cluster)
 group by c.cluster
 having
-    count(*) > 1
-    and (
-        count(distinct coalesce(s.pinyin_key, s.name_key)) > 1
-        or count(distinct s.birthday) > 1
-        or count(distinct s.id_card) > 1
-        or count(distinct s.surname) > 1
-        or count(distinct s.given_name) > 1
-        or (count(distinct coalesce(s.title_gender, s.gender)) > 1 and count(s.title_gender) > 0)
-        or count(*) > $max_cluster_records
-    )
+    {_several("coalesce(s.pinyin_key, s.name_key)")}
+    or {_several("s.birthday")}
+    or {_several("s.id_card")}
+    or {_several("s.surname")}
+    or {_several("s.given_name")}
+    or ({_several("coalesce(s.title_gender, s.gender)")} and count(s.title_gender) > 0)
+    or count(*) > $max_cluster_records
 union
 select l.cluster
 from cannot_links as x
@@ -168,13 +172,10 @@ def _components(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         """
         create or replace temp table clusters as
-        select s.record_id, coalesce(min(c.record_id) over (partition by c.cluster), s.record_id) as cluster
-        from subjects as s left join components as c using (record_id)
+        with oldest as (select record_id, min(record_id) over (partition by cluster) as cluster from components)
+        select s.record_id, coalesce(o.cluster, s.record_id) as cluster
+        from subjects as s left join oldest as o using (record_id)
         """
-    )
-    # Records without a component share a NULL cluster in the window above, so they are set to themselves.
-    connection.execute(
-        "update clusters set cluster = record_id where record_id not in (select record_id from components)"
     )
 
 
@@ -330,6 +331,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, *, sc
         create or replace temp table attached (l integer, r integer, rule varchar, confidence double)
         """
     )
+    _write_shared_numbers(connection)
     _attach_to(connection, "part", ("full",), "phone_compatible_name", policy)
     _join_among(connection, "part", "phone_compatible_name", policy)
     if scored:
@@ -340,21 +342,46 @@ def _attach(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, *, sc
     return int(row[0]) if row else 0
 
 
+def _write_shared_numbers(connection: duckdb.DuckDBPyConnection) -> None:
+    """Write what clusters without a full name can be attached by, as numbers, since each step asks for it again.
+
+    Temporary tables `naming` (`record_id, named, is_mention`: 2 for a full name, 1 for part of one, 0 for none) and
+    `shared_numbers` (`record_id, phone`, a checksum): numbers of one cluster alone are left out, as clusters only grow.
+    """
+    connection.execute(
+        """
+        create or replace temp table naming as
+        select
+            record_id, is_mention,
+            case when name_key is not null then 2 when coalesce(surname, given_name) is not null then 1 else 0 end
+                as named
+        from subjects;
+        create or replace temp table shared_numbers as
+        with numbers as (select record_id, hash(unnest(phones)) as phone from subjects where phones is not null),
+        shared as (
+            select n.phone from numbers as n inner join clusters as c using (record_id)
+            group by n.phone having min(c.cluster) <> max(c.cluster)
+        )
+        select record_id, phone from numbers semi join shared using (phone)
+        """
+    )
+
+
 def _leave_to_score(connection: duckdb.DuckDBPyConnection) -> None:
     """Note in `left_to_score` the nameless members and accounts at somebody's number: their score did not join them."""
     connection.execute(
         """
         insert into left_to_score
-        with named as (
-            select
-                c.cluster, count(coalesce(s.name_key, s.surname, s.given_name)) > 0 as by_name,
-                bool_and(s.is_mention) as mentioned
-            from clusters as c inner join subjects as s using (record_id)
+        with described as (
+            select c.cluster, max(n.named) > 0 as by_name, bool_and(n.is_mention) as mentioned
+            from clusters as c inner join naming as n using (record_id)
             group by c.cluster
         ),
         phones as (
-            select distinct c.cluster, unnest(s.phones) as phone, n.by_name, n.mentioned
-            from subjects as s inner join clusters as c using (record_id) inner join named as n using (cluster)
+            select distinct c.cluster, s.phone, d.by_name, d.mentioned
+            from shared_numbers as s
+            inner join clusters as c using (record_id)
+            inner join described as d using (cluster)
         )
         select distinct o.cluster
         from phones as o inner join phones as t on t.phone = o.phone and t.by_name
@@ -373,19 +400,12 @@ def _met(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy, orphan: 
         f"""
         create or replace temp table cluster_phones as
         with named as (
-            select
-                c.cluster,
-                case
-                    when count(s.name_key) > 0 then 'full'
-                    when count(coalesce(s.surname, s.given_name)) > 0 then 'part'
-                    else 'none'
-                end as named
-            from clusters as c inner join subjects as s using (record_id)
+            select c.cluster, case max(n.named) when 2 then 'full' when 1 then 'part' else 'none' end as named
+            from clusters as c inner join naming as n using (record_id)
             group by c.cluster
-        ),
-        phones as (select record_id, unnest(phones) as phone from subjects where phones is not null)
-        select distinct c.cluster, p.phone, n.named
-        from phones as p
+        )
+        select distinct c.cluster, s.phone, n.named
+        from shared_numbers as s
         inner join clusters as c using (record_id)
         inner join named as n using (cluster)
         where
@@ -548,22 +568,32 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Iterable[tu
 
 def _write_links(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> None:
     """Write `identity.links` from accepted pairs, attached records and owned mentions."""
+    # Ordered here, where it is numbers that are sorted; the statement below keeps the order.
     connection.execute(
         """
         create or replace temp table linked as
-        select l, r, rule, confidence, match_weight from accepted
-        union all
-        select l, r, rule, confidence, null from attached
-        union all
-        select l, r, 'decided_same', 1.0, null from must_links
-        union all
-        select o.owner_id, o.record_id, o.rule, coalesce(k.confidence, 1.0), null
-        from owned as o left join link_confidence as k on k.rule = o.rule
+        with all_links as (
+            select l, r, rule, confidence, match_weight from accepted
+            union all
+            select l, r, rule, confidence, null from attached
+            union all
+            select l, r, 'decided_same', 1.0, null from must_links
+            union all
+            select o.owner_id, o.record_id, o.rule, coalesce(k.confidence, 1.0), null
+            from owned as o left join link_confidence as k on k.rule = o.rule
+        )
+        select
+            a.l, a.r, a.rule, a.confidence,
+            -- A link is stated both as a weight and as a probability: one is the log odds of the other.
+            round(coalesce(a.match_weight, s.match_weight, log2(a.confidence / greatest(1 - a.confidence, 1e-9))), 6)
+                as match_weight
+        from all_links as a
+        left join scored_pairs as s using (l, r)
+        order by a.l, a.r, a.rule
         """
     )
     # Thousands of pairs agree and differ alike: the evidence is written once for each pattern of levels.
     fields = ", ".join(FIELDS)
-    alike = " and ".join(f"p.{f} is not distinct from c.{f}" for f in FIELDS)
     connection.execute(
         f"""
         create or replace table identity.links as
@@ -574,26 +604,22 @@ def _write_links(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) 
             union all
             select l, r from attached
         ),
-        compared as (select l, r, {fields} from known_levels semi join evident using (l, r)),
-        patterns as (
-            select *, {evidence_map("p")} as evidence from (select distinct {fields} from compared) as p
+        compared as (
+            select l, r, hash({fields}) as pattern, {fields} from known_levels semi join evident using (l, r)
         ),
-        levels as (select c.l, c.r, p.evidence from compared as c inner join patterns as p on {alike})
+        patterns as (
+            select pattern, {evidence_map("p")} as evidence from (select distinct pattern, {fields} from compared) as p
+        ),
+        levels as (select c.l, c.r, p.evidence from compared as c inner join patterns as p using (pattern))
         select
             l.source as left_source, l.record_key as left_record_key,
             r.source as right_source, r.record_key as right_record_key,
-            k.rule,
-            -- A link is stated both as a weight and as a probability: one is the log odds of the other.
-            round(coalesce(k.match_weight, s.match_weight, log2(k.confidence / greatest(1 - k.confidence, 1e-9))), 6)
-                as match_weight,
-            k.confidence as match_probability,
+            k.rule, k.match_weight, k.confidence as match_probability,
             coalesce(v.evidence, map {{k.rule: 'same'}}) as evidence
         from linked as k
         inner join identity.records as l on l.record_id = k.l
         inner join identity.records as r on r.record_id = k.r
-        left join scored_pairs as s on s.l = k.l and s.r = k.r
         left join levels as v on v.l = k.l and v.r = k.r
-        order by k.l, k.r, k.rule
         """
     )
 

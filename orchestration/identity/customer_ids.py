@@ -38,33 +38,40 @@ _RULES_FILE = "rules.json"
 _ACCEPTED_FILE = "accepted_changes.csv"
 _ACCEPTED_COLUMNS = ("signature", "accepted_by", "accepted_on", "why")
 
-# One row per source record; a collapsed mention lends its cluster to every record behind it.
+# One row per source record, with its cluster and the id it had; a collapsed mention lends its cluster to every record
+# behind it. All that follows asks this table, so that keys are joined as texts once.
 _SOURCE_RECORDS = """
 create or replace temp table source_records as
-select r.source, r.record_key, r.record_id, r.first_delivered
-from identity.records as r
-where r.source in ('pos.members', 'ecommerce.customers')
-union all
-select m.source, m.record_key, r.record_id, m.first_delivered
-from identity.mentions as m
-left join identity.records as r on r.source = m.source and r.mention_key = m.mention_key
+with said as (
+    select r.source, r.record_key, r.record_id, r.first_delivered
+    from identity.records as r
+    where r.source in ('pos.members', 'ecommerce.customers')
+    union all
+    select m.source, m.record_key, r.record_id, m.first_delivered
+    from identity.mentions as m
+    left join identity.records as r on r.source = m.source and r.mention_key = m.mention_key
+)
+select
+    s.source, s.record_key, s.record_id, s.first_delivered, k.cluster, k.matched_by, k.confidence,
+    x.source is not null as was_known, x.customer_id as previous_id, x.since as previous_since
+from said as s
+left join identity.clusters as k on k.record_id = s.record_id
+left join previous_xref as x on x.source = s.source and x.record_key = s.record_key
+"""
+
+_PREVIOUS_IDS = """
+create or replace temp table previous_ids as
+select distinct customer_id from previous_xref where customer_id is not null
 """
 
 # An id is made from the record that came first, so a rebuild from raw makes the same one.
 _ASSIGNED = """
 create or replace temp table assigned as
-with present as (
-    select s.record_id, s.source, s.record_key, k.cluster, x.customer_id as old_id
-    from source_records as s
-    inner join identity.clusters as k on k.record_id = s.record_id
-    left join previous_xref as x on x.source = s.source and x.record_key = s.record_key
-    where k.cluster is not null
-),
-shares as (
-    select old_id, cluster, count(*) as records, min(record_id) as oldest
-    from present
-    where old_id is not null
-    group by old_id, cluster
+with shares as (
+    select previous_id as old_id, cluster, count(*) as records, min(record_id) as oldest
+    from source_records
+    where previous_id is not null and cluster is not null
+    group by previous_id, cluster
 ),
 -- A split keeps the id with the larger part.
 heirs as (
@@ -78,9 +85,8 @@ kept as (
     from heirs
     qualify row_number() over (partition by cluster order by age, old_id) = 1
 ),
+clusters as (select distinct cluster from source_records where cluster is not null),
 -- An id merged away comes back when the record it was made from leaves again: who wrote it down meant these people.
-taken as (select distinct customer_id from previous_xref where customer_id is not null),
-clusters as (select distinct cluster from present),
 made as (
     select
         c.cluster,
@@ -97,7 +103,7 @@ made as (
 free as (
     select m.cluster, m.id, m.position
     from (select cluster, unnest(ids) as id, generate_subscripts(ids, 1) as position from made) as m
-    where m.id not in (select customer_id from taken)
+    where m.id not in (select customer_id from previous_ids)
 )
 select cluster, customer_id from kept
 union all
@@ -110,34 +116,29 @@ select
     s.source,
     s.record_key,
     a.customer_id,
-    coalesce(k.matched_by, 'unlinked') as matched_by,
-    k.confidence,
+    coalesce(s.matched_by, 'unlinked') as matched_by,
+    s.confidence,
     case
-        when x.source is null then s.first_delivered
-        when x.customer_id is not distinct from a.customer_id then x.since
+        when not s.was_known then s.first_delivered
+        when s.previous_id is not distinct from a.customer_id then s.previous_since
         else $as_of
     end as since
 from source_records as s
-left join identity.clusters as k on k.record_id = s.record_id
-left join assigned as a on a.cluster = k.cluster
-left join previous_xref as x on x.source = s.source and x.record_key = s.record_key
+left join assigned as a on a.cluster = s.cluster
 order by s.source, s.record_key
 """
 
 # What this run changes: one row per id that lost records to another.
 _CHANGES = """
+create or replace temp table moved_records as
+select s.source, s.record_key, s.previous_id as old_id, a.customer_id as new_id
+from source_records as s inner join assigned as a on a.cluster = s.cluster
+where s.previous_id <> a.customer_id;
 create or replace temp table id_changes as
-with moved as (
-    select x.customer_id as old_id, n.customer_id as new_id, count(*) as records
-    from previous_xref as x
-    inner join identity.customer_xref as n using (source, record_key)
-    where x.customer_id is not null and n.customer_id is not null and x.customer_id <> n.customer_id
-    group by x.customer_id, n.customer_id
-),
-alive as (select distinct customer_id from identity.customer_xref where customer_id is not null),
+with moved as (select old_id, new_id, count(*) as records from moved_records group by old_id, new_id),
 gone as (
     select old_id, arg_max(new_id, (records, new_id)) as heir from moved
-    where old_id not in (select customer_id from alive)
+    where old_id not in (select customer_id from assigned)
     group by old_id
 )
 select
@@ -151,12 +152,16 @@ left join gone as g on g.old_id = m.old_id
 # The links that now run between the records of two earlier customers say why these are one.
 _REASONS = """
 create or replace temp table change_reasons as
-with joined as (
+with concerned as (
+    select source, record_key, previous_id as customer_id from source_records
+    where previous_id in (select unnest([old_id, new_id]) from id_changes)
+),
+joined as (
     select least(a.customer_id, b.customer_id) as one, greatest(a.customer_id, b.customer_id) as other,
         string_agg(distinct k.rule, ', ' order by k.rule) as rules
     from identity.links as k
-    inner join previous_xref as a on a.source = k.left_source and a.record_key = k.left_record_key
-    inner join previous_xref as b on b.source = k.right_source and b.record_key = k.right_record_key
+    inner join concerned as a on a.source = k.left_source and a.record_key = k.left_record_key
+    inner join concerned as b on b.source = k.right_source and b.record_key = k.right_record_key
     where a.customer_id <> b.customer_id
     group by all
 ),
@@ -199,26 +204,22 @@ _MOVES = """
 create or replace table identity.id_moves as
 select * from previous_moves
 union all by name
-select n.source, n.record_key, c.change_number
-from previous_xref as x
-inner join identity.customer_xref as n using (source, record_key)
-inner join id_changes as c on c.old_id = x.customer_id and c.new_id = n.customer_id
+select m.source, m.record_key, c.change_number
+from moved_records as m inner join id_changes as c using (old_id, new_id)
 order by change_number, source, record_key
 """
 
 # Every id that is no customer now and was one: what it became, NULL where nothing of it is left.
 _REDIRECTS = """
 create or replace table identity.id_redirects as
-with alive as (select distinct customer_id from identity.customer_xref where customer_id is not null),
+with alive as (select customer_id from assigned),
 heirs as (select old_id, new_id from id_changes where change = 'merge'),
 known as (
     select old_customer_id, customer_id, changed_on from previous_redirects
     union all
-    select distinct x.customer_id, x.customer_id, $as_of::date
-    from previous_xref as x
-    where
-        x.customer_id is not null
-        and x.customer_id not in (select old_customer_id from previous_redirects)
+    select customer_id, customer_id, $as_of::date
+    from previous_ids
+    where customer_id not in (select old_customer_id from previous_redirects)
 )
 select
     k.old_customer_id,
@@ -235,13 +236,13 @@ _STABILITY = """
 create or replace table identity.id_stability as
 with counted as (
     select
-        (select count(distinct customer_id) from previous_xref) as ids_before,
+        (select count(*) from previous_ids) as ids_before,
         (select count(distinct old_id) from id_changes where change = 'merge') as ids_merged,
         (select count(distinct old_id) from id_changes where change = 'split') as ids_split,
         (
-            select count(distinct x.customer_id) from previous_xref as x
-            where x.customer_id not in (select customer_id from identity.customer_xref where customer_id is not null)
-                and x.customer_id not in (select old_id from id_changes)
+            select count(*) from previous_ids
+            where customer_id not in (select customer_id from assigned)
+                and customer_id not in (select old_id from id_changes)
         ) as ids_retired,
         (select count(distinct old_id) from id_changes) as ids_moved,
         (
@@ -297,7 +298,7 @@ def assign_customer_ids(
         "create table if not exists identity.decisions (left_source varchar, left_record_key varchar, "
         "right_source varchar, right_record_key varchar, decision varchar, status varchar)"
     )
-    for statement in (_SOURCE_RECORDS, _ASSIGNED):
+    for statement in (_SOURCE_RECORDS, _PREVIOUS_IDS, _ASSIGNED):
         connection.execute(statement)
     connection.execute(_XREF, {"as_of": as_of})
     connection.execute(_CHANGES)
@@ -320,14 +321,15 @@ def assign_customer_ids(
     counts: dict[str, float] = {
         "records": _one(connection, "select count(*) from identity.customer_xref"),
         "unlinked": _one(connection, "select count(*) from identity.customer_xref where customer_id is null"),
-        "customers": _one(connection, "select count(distinct customer_id) from identity.customer_xref"),
+        "customers": _one(connection, "select count(*) from assigned"),
         "id_changes": _one(connection, "select count(*) from id_changes"),
         "ids_before": _one(connection, "select ids_before from identity.id_stability"),
         "ids_changed": _one(connection, "select ids_changed from identity.id_stability"),
         "held": held,
     }
     counts["changed_id_share"] = round(counts["ids_changed"] / max(counts["ids_before"], 1), 6)
-    for table in (*_PREVIOUS.values(), "source_records", "assigned", "id_changes", "change_reasons"):
+    written = ("source_records", "previous_ids", "assigned", "moved_records", "id_changes", "change_reasons")
+    for table in (*_PREVIOUS.values(), *written):
         connection.execute(f"drop table {table}")
     return counts
 

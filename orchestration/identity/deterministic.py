@@ -10,6 +10,21 @@ from orchestration.database import table_exists, transaction
 from orchestration.identity.kept_pairs import compare_known
 from orchestration.identity.policy import IdentityPolicy
 
+
+def _shared(kind: str, column: str, max_people: str, max_records: str = "null") -> str:
+    """SQL of the values of a column that more people, or more records, share than the limits allow."""
+    return f"""
+select '{kind}' as kind, {column} as value, count(distinct coalesce(pinyin_key, name_key)) as people,
+    count(*) as records
+from identity.records
+where {column} in (
+    select {column} from identity.records where {column} is not null
+    group by {column} having count(*) > least({max_people}, {max_records})
+)
+group by {column}
+having count(distinct coalesce(pinyin_key, name_key)) > {max_people} or count(*) > {max_records}"""
+
+
 # A mention that carries an id belongs to its owner whatever else it says; the member card comes first.
 _OWNED = """
 create or replace temp table owned as
@@ -17,67 +32,39 @@ select
     m.record_id,
     coalesce(p.record_id, a.record_id) as owner_id,
     case
-        when bool_and(coalesce(t.by_case, false)) then 'case_id'
-        when any_value(p.record_id) is not null then 'member_id'
+        when m.mention_key in (select mention_key from identity.mentions where by_case) then 'case_id'
+        when p.record_id is not null then 'member_id'
         else 'account_id'
     end as rule
 from identity.records as m
 left join identity.records as p on p.source = 'pos.members' and p.member_id = m.member_id
 left join identity.records as a on a.source = 'ecommerce.customers' and a.account_id = m.account_id
-left join identity.mentions as t on t.source = m.source and t.mention_key = m.mention_key
 where m.source not in ('pos.members', 'ecommerce.customers') and coalesce(m.member_id, m.account_id) is not null
-group by m.record_id, coalesce(p.record_id, a.record_id)
 """
 
-# Values that so many people share that they say nothing about one of them, learned from the records at hand.
-_OVER_SHARED = """
+# Values that so many people share that they say nothing about one of them, learned from the records at hand. Most values
+# are too few records' to be any: names are counted of the rest.
+_OVER_SHARED = f"""
 create or replace temp table over_shared as
-with people as (
-    select *, coalesce(pinyin_key, name_key) as person from identity.records
-)
-select 'phone' as kind, phone as value, count(distinct person) as people, count(*) as records
-from people
-where phone is not null
-group by phone
-having count(distinct person) > $max_people_per_phone or count(*) > $max_records_per_phone
+{_shared("phone", "phone", "$max_people_per_phone", "$max_records_per_phone")}
 union all
-select 'email', email, count(distinct person), count(*)
-from people
-where email is not null
-group by email
-having count(distinct person) > $max_people_per_email or count(*) > $max_records_per_email
+{_shared("email", "email", "$max_people_per_email", "$max_records_per_email")}
 union all
-select 'user_name', user_name, count(distinct person), count(*)
-from people
-where user_name is not null
-group by user_name
-having count(distinct person) > $max_people_per_user_name or count(*) > $max_records_per_user_name
+{_shared("user_name", "user_name", "$max_people_per_user_name", "$max_records_per_user_name")}
 union all
-select 'unionid', unionid, count(distinct person), count(*)
-from people
-where unionid is not null
-group by unionid
-having count(distinct person) > $max_people_per_unionid
+{_shared("unionid", "unionid", "$max_people_per_unionid")}
 union all
-select 'id_card', id_card, count(distinct person), count(*)
-from people
-where id_card is not null
-group by id_card
-having count(distinct person) > $max_people_per_id_card
+{_shared("id_card", "id_card", "$max_people_per_id_card")}
 union all
-select 'address', address_key, count(distinct person), count(*)
-from people
-where address_key is not null
-group by address_key
-having count(distinct person) > $max_people_per_address
+{_shared("address", "address_key", "$max_people_per_address")}
 union all
-select 'birthday', birthday::varchar, count(distinct person), count(*)
-from people
+select 'birthday', birthday::varchar, count(distinct coalesce(pinyin_key, name_key)), count(*)
+from identity.records
 where birthday is not null
 group by birthday
 having
-    count(*) > $max_birthday_share * (select count(birthday) from people)
-    and (select count(birthday) from people) >= $min_birthdays_to_learn
+    count(*) > $max_birthday_share * (select count(birthday) from identity.records)
+    and (select count(birthday) from identity.records) >= $min_birthdays_to_learn
 union all
 select b.kind, b.value, 0, 0 from blocked_identifiers as b
 """
@@ -196,6 +183,19 @@ left join trusted_phones as s on s.record_id = f.record_id
 order by f.record_id
 """
 
+# A member and an account that one mention names.
+_NAMED_BOTH = """
+create or replace temp table named_both as
+select distinct least(p.record_id, a.record_id) as l, greatest(p.record_id, a.record_id) as r
+from (
+    select member_id, account_id from identity.records
+    where
+        source not in ('pos.members', 'ecommerce.customers') and member_id is not null and account_id is not null
+) as m
+inner join identity.records as p on p.source = 'pos.members' and p.member_id = m.member_id
+inner join identity.records as a on a.source = 'ecommerce.customers' and a.account_id = m.account_id
+"""
+
 _STRONG_PAIRS = """
 create or replace temp table strong_pairs as
 with phones as (
@@ -214,25 +214,14 @@ pairs as (
     select l.record_id, r.record_id
     from phones as l inner join phones as r on l.phone = r.phone and l.record_id < r.record_id
     union
-    select least(p.record_id, a.record_id), greatest(p.record_id, a.record_id)
-    from identity.records as m
-    inner join identity.records as p on p.source = 'pos.members' and p.member_id = m.member_id
-    inner join identity.records as a on a.source = 'ecommerce.customers' and a.account_id = m.account_id
-    where m.source not in ('pos.members', 'ecommerce.customers')
+    select l, r from named_both
 )
 select l, r from pairs
 """
 
 _STRONG_LINKS = """
 create or replace temp table strong_links as
-with named_both as (
-    select distinct least(p.record_id, a.record_id) as l, greatest(p.record_id, a.record_id) as r
-    from identity.records as m
-    inner join identity.records as p on p.source = 'pos.members' and p.member_id = m.member_id
-    inner join identity.records as a on a.source = 'ecommerce.customers' and a.account_id = m.account_id
-    where m.source not in ('pos.members', 'ecommerce.customers')
-),
-decided as (
+with decided as (
     select
         c.*,
         case
@@ -318,6 +307,7 @@ def link_by_identifiers(connection: duckdb.DuckDBPyConnection, policy: IdentityP
     """
     connection.execute("create or replace temp table link_confidence (rule varchar, confidence double)")
     connection.executemany("insert into link_confidence values (?, ?)", list(policy.confidences.items()))
+    connection.execute(_NAMED_BOTH)
     connection.execute(_STRONG_PAIRS)
     compared = compare_known(connection, policy, "strong_pairs", "strong_evidence")
     connection.execute(_STRONG_LINKS)

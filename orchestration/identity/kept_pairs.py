@@ -166,8 +166,13 @@ def compare_known(
         where not exists (select 1 from known_levels as k where k.l = p.l and k.r = p.r)
         """
     )
-    compare_pairs(connection, policy, "unknown_pairs", "unknown_levels")
     columns = ", ".join(_LEVELS)
+    if connection.execute("select 1 from unknown_pairs limit 1").fetchone():
+        compare_pairs(connection, policy, "unknown_pairs", "unknown_levels")
+    else:
+        connection.execute(
+            f"create or replace temp table unknown_levels as select l, r, {columns} from known_levels limit 0"
+        )
     connection.execute(
         f"""
         create or replace temp table {into} as
