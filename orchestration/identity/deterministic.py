@@ -12,7 +12,10 @@ from orchestration.identity.policy import IdentityPolicy
 
 
 def _shared(kind: str, column: str, max_people: str, max_records: str = "null") -> str:
-    """SQL of the values of a column that more people, or more records, share than the limits allow."""
+    """SQL of the values of a column that more people, or more records, share than the limits allow.
+
+    Names are counted only of values in so many records, which few are.
+    """
     return f"""
 select '{kind}' as kind, {column} as value, count(distinct coalesce(pinyin_key, name_key)) as people,
     count(*) as records
@@ -42,8 +45,7 @@ left join identity.records as a on a.source = 'ecommerce.customers' and a.accoun
 where m.source not in ('pos.members', 'ecommerce.customers') and coalesce(m.member_id, m.account_id) is not null
 """
 
-# Values that so many people share that they say nothing about one of them, learned from the records at hand. Most values
-# are too few records' to be any: names are counted of the rest.
+# Values that so many people share that they say nothing about one of them, learned from the records at hand.
 _OVER_SHARED = f"""
 create or replace temp table over_shared as
 {_shared("phone", "phone", "$max_people_per_phone", "$max_records_per_phone")}
