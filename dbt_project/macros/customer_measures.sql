@@ -20,6 +20,7 @@
         risks.loyalty_index,
         risks.churn_score,
         cast(customer_values.net_clv_365d as decimal(18, 4)) as net_clv,
+        customer_values.clv_365d,
         customer_values.profit_365d,
         case
             when snapshots.total_purchases > 0

@@ -7,7 +7,7 @@
 {#- What of the measures later models ask of past months; those of as-of stand in `int_customer_present`. -#}
 {%- set measures = [
     'total_purchases', 'total_spend', 'window_purchases', 'window_spend', 'month_revenue', 'last_purchase_on',
-    'tenure_days', 'repurchase_rate', 'profit_365d', 'r_score', 'f_score', 'm_score',
+    'tenure_days', 'repurchase_rate', 'clv_365d', 'profit_365d', 'r_score', 'f_score', 'm_score',
 ] %}
 {%- set placements = [
     'spend_tier', 'value_layer', 'membership', 'service_class', 'value_level', 'behaviour_type', 'lifecycle_stage',

@@ -45,36 +45,27 @@ purchase_channels as (
         purchased_on
 ),
 
-purchases_so_far as (
+first_purchases as (
     select
         customer_id,
-        purchased_on,
-        min(purchased_on) over (partition by customer_id) as first_on,
-        sum(purchases) over (
-            partition by customer_id
-            order by purchased_on
-            rows between unbounded preceding and current row
-        ) as purchases
+        min(purchased_on) as first_on
     from {{ ref('int_purchase_days_aggregated') }}
     where purchases > 0
-),
-
-second_purchases as (
-    select
-        customer_id,
-        min(first_on) as first_on,
-        min(purchased_on) as second_on
-    from purchases_so_far
-    where purchases >= 2
     group by customer_id
 ),
 
-customer_values as (
+-- The second of the first day, or the first of the next.
+second_purchases as (
     select
-        customer_id,
-        evaluated_on,
-        cast(clv_365d as decimal(18, 4)) as clv
-    from {{ ref('int_customer_values') }}
+        firsts.customer_id,
+        firsts.first_on,
+        min(days.purchased_on) as second_on
+    from first_purchases as firsts
+    inner join {{ ref('int_purchase_days_aggregated') }} as days on firsts.customer_id = days.customer_id
+    where days.purchases > case when days.purchased_on = firsts.first_on then 1 else 0 end
+    group by
+        firsts.customer_id,
+        firsts.first_on
 ),
 
 customers as (
@@ -86,7 +77,7 @@ customers as (
         case when states.window_purchases > 1 then 1 else 0 end as is_repeater,
         case when states.tenure_days <= days.new_customer_conversion_days then 1 else 0 end as is_new,
         case when states.total_purchases > 0 then 1 else 0 end as has_bought,
-        case when states.total_purchases > 0 then customer_values.clv end as clv,
+        case when states.total_purchases > 0 then states.clv_365d end as clv,
         case
             when
                 second_purchases.second_on <= states.evaluated_on
@@ -101,8 +92,6 @@ customers as (
             states.customer_id = purchase_channels.customer_id
             and states.last_purchase_on = purchase_channels.purchased_on
     left join second_purchases on states.customer_id = second_purchases.customer_id
-    left join customer_values
-        on states.customer_id = customer_values.customer_id and states.evaluated_on = customer_values.evaluated_on
 ),
 
 customer_cube as (
