@@ -223,18 +223,22 @@ def _cut(connection: duckdb.DuckDBPyConnection, links: list[tuple[int, int]]) ->
     _insert(connection, "cut_links", [(left, right, "weak_bridge") for left, right in links])
     touched = connection.execute(
         """
-        select distinct s.record_id, a.l, a.r
-        from clusters as s
-        left join (select l, r from accepted union select l, r from must_links) as a
-            on a.l = s.record_id and not exists (select 1 from cut_links as k where k.l = a.l and k.r = a.r)
-            and exists (
-                select 1 from clusters as x inner join clusters as y on x.cluster = y.cluster
-                where x.record_id = a.l and y.record_id = a.r
+        with parted as (
+            select c.record_id, c.cluster from clusters as c
+            where c.cluster in (
+                select x.cluster from cut_links as k inner join clusters as x on x.record_id = k.l
+                where k.reason = 'weak_bridge'
             )
-        where s.cluster in (
-            select c.cluster from cut_links as k inner join clusters as c on c.record_id = k.l
-            where k.reason = 'weak_bridge'
+        ),
+        left_over as (
+            select a.l, a.r
+            from (select l, r from accepted union select l, r from must_links) as a
+            inner join parted as x on x.record_id = a.l
+            inner join parted as y on y.record_id = a.r and y.cluster = x.cluster
+            anti join cut_links as k on k.l = a.l and k.r = a.r
         )
+        select distinct p.record_id, a.l, a.r
+        from parted as p left join left_over as a on a.l = p.record_id
         order by all
         """
     ).fetchall()

@@ -4,9 +4,10 @@ What belongs here: which identifiers may be trusted, which record a fact's id po
 that follow. What does not: scores (`scoring.py`) and what becomes of links that disagree (`clustering.py`).
 """
 
+from typing import Literal
+
 import duckdb
 
-from orchestration.database import table_exists, transaction
 from orchestration.identity.kept_pairs import compare_known
 from orchestration.identity.policy import IdentityPolicy
 
@@ -71,17 +72,29 @@ union all
 select b.kind, b.value, 0, 0 from blocked_identifiers as b
 """
 
+# A town, a province and a kind of street stand in every other address: only what is rarer tells one from another.
+_COMMON_WORDS = """
+create or replace temp table common_words as
+select word
+from (select unnest(address_words) as word from identity.records where length(address_words) > 1)
+group by word
+having count(*) > greatest(
+    $min_common_address_word,
+    $max_address_word_share * (select count(address_words) from identity.records)
+)
+"""
+
 # A person who is known by an id alone is described by the facts that name the id.
 _SUBJECTS = """
-create or replace temp table subjects as
+create or replace temp table {into} as
 with described as (
     select
         o.owner_id,
-        arg_min({
+        arg_min({{
             'surname': m.surname, 'given_name': m.given_name, 'name_kind': m.name_kind, 'name_key': m.name_key,
             'pinyin_key': m.pinyin_key, 'sound_key': m.sound_key, 'surname_sound': m.surname_sound,
             'given_sound': m.given_sound, 'given_roots': m.given_roots
-        }, m.record_id) filter (where m.name_key is not null) as named,
+        }}, m.record_id) filter (where m.name_key is not null) as named,
         arg_min(m.phone, m.record_id) filter (where m.phone is not null) as phone,
         list_sort(list(distinct m.phone || coalesce('#' || m.phone_period, '')) filter (
             where m.phone is not null and m.phone_period is distinct from 0
@@ -94,13 +107,14 @@ with described as (
     from owned as o
     inner join identity.records as m on m.record_id = o.record_id
     inner join identity.records as w on w.record_id = o.owner_id
+    where o.owner_id in (select record_id from due_records)
     group by o.owner_id
 ),
 -- A number that changed hands is another one for its next owner (`#2`).
 trusted_phones as (
     select record_id, list_sort(list(distinct phone)) as phones
     from (
-        select record_id, phone || coalesce('#' || phone_period, '') as phone from identity.records
+        select record_id, phone || coalesce('#' || phone_period, '') as phone from due_records
         where
             phone is not null and phone_period is distinct from 0
             and phone not in (select value from over_shared where kind = 'phone')
@@ -109,22 +123,13 @@ trusted_phones as (
     )
     group by record_id
 ),
-words as (
-    select record_id, unnest(address_words) as word from identity.records where length(address_words) > 1
-),
--- A town, a province and a kind of street stand in every other address: only what is rarer tells one from another.
-rare_words as (
-    select word from words
-    group by word
-    having count(*) <= greatest(
-        $min_common_address_word,
-        $max_address_word_share * (select count(address_words) from identity.records)
-    )
-),
 telling_words as (
-    select w.record_id, list_sort(list(w.word)) as address_words
-    from words as w inner join rare_words as r using (word)
-    group by w.record_id
+    select record_id, list_sort(list(word)) as address_words
+    from (
+        select record_id, unnest(address_words) as word from due_records where length(address_words) > 1
+    )
+    where word not in (from common_words)
+    group by record_id
 ),
 filled as (
     select
@@ -162,7 +167,7 @@ filled as (
         case when a.value is null then r.room end as room,
         case when a.value is null then r.address_key end as address_key,
         a.value is not null as shared_address
-    from identity.records as r
+    from due_records as r
     left join described as d on d.owner_id = r.record_id
     left join over_shared as e on e.kind = 'email' and e.value = r.email
     left join over_shared as n on n.kind = 'user_name' and n.value = r.user_name
@@ -170,7 +175,6 @@ filled as (
     left join over_shared as c on c.kind = 'id_card' and c.value = r.id_card
     left join over_shared as a on a.kind = 'address' and a.value = r.address_key
     left join over_shared as b on b.kind = 'birthday' and b.value = r.birthday::varchar
-    where r.record_id not in (select record_id from owned)
 )
 select
     f.* exclude (any_phone, phone_national, shared_address),
@@ -251,53 +255,42 @@ inner join link_confidence as k on k.rule = d.rule
 
 
 def describe_subjects(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> None:
-    """Say which records are to be linked and what of them can be trusted; reads `identity.records` and `.mentions`.
+    """Write what `judge_values` does and temporary table `subjects`: all records that are to be linked."""
+    judge_values(connection, policy)
+    describe(connection, "record_id not in (select record_id from owned)", "subjects")
 
-    Writes temporary tables: `owned` (a mention with an id: `record_id, owner_id, rule`), `over_shared`
-    (identifier values not to be trusted: `kind, value, people, records`) and `subjects` (the records that
-    remain to be linked, with trusted values only and what facts add to them).
+
+def judge_values(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> None:
+    """Say which mentions stand with an owner and what of the records can be trusted.
+
+    Reads `identity.records` and `identity.mentions`. Writes temporary tables: `owned` (a mention with an id:
+    `record_id, owner_id, rule`), `over_shared` (identifier values not to be trusted: `kind, value, people, records`)
+    and `common_words` (`word`: of addresses, too common to tell one from another).
     """
     connection.execute(_OWNED)
     names = [f"max_{what}_per_{kind}" for kind in ("phone", "email", "user_name") for what in ("people", "records")]
     names += [f"max_people_per_{kind}" for kind in ("unionid", "id_card", "address")]
     names += ["max_birthday_share", "min_birthdays_to_learn"]
     connection.execute(_OVER_SHARED, {name: policy.limit(name) for name in names})
-    connection.execute(_SUBJECTS, {n: policy.limit(n) for n in ("min_common_address_word", "max_address_word_share")})
-
-
-def store_subjects(connection: duckdb.DuckDBPyConnection) -> None:
-    """Write `identity.subjects`, for whoever asks why (`explain.py`): `subjects`, each with the checksum `content`.
-
-    Reads `record_contents` of `kept_pairs.recall`. A checksum stands for all of a row but its `record_id`, so rows
-    whose checksum is there already are only numbered anew.
-    """
-    expected = connection.execute("select *, 0::ubigint as content from subjects limit 0").description
-    columns = [(name, str(kind)) for name, kind, *_ in expected or ()]
-    if table_exists(connection, "identity", "subjects"):
-        found = connection.execute("select * from identity.subjects limit 0").description
-        if columns == [(name, str(kind)) for name, kind, *_ in found or ()]:
-            _replace_subjects(connection)
-            return
     connection.execute(
-        "create or replace table identity.subjects as "
-        "select s.*, c.content from subjects as s inner join record_contents as c using (record_id)"
+        _COMMON_WORDS, {n: policy.limit(n) for n in ("min_common_address_word", "max_address_word_share")}
     )
 
 
-def _replace_subjects(connection: duckdb.DuckDBPyConnection) -> None:
-    with transaction(connection):
-        connection.execute(
-            """
-            delete from identity.subjects where content not in (select content from record_contents);
-            insert into identity.subjects by name
-            select s.*, c.content
-            from subjects as s inner join record_contents as c using (record_id)
-            where c.content not in (select content from identity.subjects);
-            update identity.subjects set record_id = c.record_id
-            from record_contents as c
-            where subjects.content = c.content and subjects.record_id <> c.record_id
-            """
-        )
+def describe(
+    connection: duckdb.DuckDBPyConnection, which: str, into: str, kind: Literal["view", "table"] = "view"
+) -> None:
+    """Write temporary table `into`: records with trusted values only and what facts add to them, one row per record.
+
+    Args:
+        connection: The working database with the tables of `judge_values`.
+        which: SQL over `record_id`, of records that have no owner.
+        into: Name of the table to write.
+        kind: `table` where these are so few that they are picked first.
+    """
+    connection.execute(f"create or replace temp {kind} due_records as select * from identity.records where {which}")
+    connection.execute(_SUBJECTS.format(into=into))
+    connection.execute(f"drop {kind} due_records")
 
 
 def link_by_identifiers(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> int:

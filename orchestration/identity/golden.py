@@ -54,7 +54,7 @@ select
     o.value is not null or coalesce(r.phone_period < h.latest, false) as blocked_phone,
     m.value is not null as blocked_email
 from identity.records as r
-inner join identity.customer_xref as x on x.source = r.source and x.record_key = r.record_key
+inner join {xref} as x on x.source = r.source and x.record_key = r.record_key
 left join identity_trust as t on t.source = r.source
 left join blocked_identifiers as o on o.kind = 'phone' and o.value = r.phone
 left join (
@@ -82,7 +82,8 @@ group by customer_id
 _CONTENTS = f"""
 create or replace temp table contents_now as
 with said as (
-    select customer_id, sum(hash(*columns(* exclude (customer_id, record_id)))) as records from ({_INPUT})
+    select customer_id, sum(hash(*columns(* exclude (customer_id, record_id)))) as records
+    from ({_INPUT.format(xref="identity.customer_xref")})
     group by customer_id
 )
 select t.customer_id, hash(t.member_count, t.account_count, t.record_count, s.records) as content
@@ -127,11 +128,17 @@ def build_customers(connection: duckdb.DuckDBPyConnection, policy: IdentityPolic
     )  # fmt: skip
     connection.execute(_TOTALS)
     connection.execute(_CONTENTS)
-    full_because = why_all_is_due(connection, "customers", "golden_contents", made_by) or find_due(
+    full_because = why_all_is_due(connection, "customers", made_by, "golden_contents") or find_due(
         connection, "identity.golden_contents", ("customer_id",)
     )
-    narrowed = "" if full_because else "and x.customer_id in (from due)"
-    connection.execute(f"create or replace temp table golden_input as {_INPUT} {narrowed}")
+    if full_because:
+        xref = "identity.customer_xref"
+    else:
+        xref = "due_xref"
+        connection.execute(
+            "create or replace temp table due_xref as from identity.customer_xref semi join due using (customer_id)"
+        )
+    connection.execute(f"create or replace temp table golden_input as {_INPUT.format(xref=xref)}")
     with transaction(connection):
         if full_because:
             connection.execute(_TABLES)
@@ -149,7 +156,8 @@ def build_customers(connection: duckdb.DuckDBPyConnection, policy: IdentityPolic
     ).fetchone()
     for name in [*(f"golden_{f}" for f in _FIELDS), "golden_ranked", "golden_input", "contents_now", "golden_totals"]:
         connection.execute(f"drop table temp.{name}")
-    connection.execute("drop table if exists temp.due; drop table if exists temp.gone")
+    for name in ("due", "gone", "due_xref"):
+        connection.execute(f"drop table if exists temp.{name}")
     customers, made = row or (0, 0)
     return Built(customers, made, full_because)
 

@@ -73,14 +73,24 @@ def fingerprints_file(ledger: Path) -> Path:
 
 def know_nothing(connection: duckdb.DuckDBPyConnection) -> None:
     """Write the tables of `recall` as they are where nothing is kept: every record is new, no pair is known."""
-    connection.execute(
-        f"""
-        create or replace temp table record_contents as
+    connection.execute(f"create or replace temp table record_contents as {content_of('subjects')}")
+    _know_no_pair(connection)
+
+
+def content_of(subjects: str) -> str:
+    """SQL of `record_id, content` for a table of subjects: a checksum of all that is compared, of key and of age."""
+    return f"""
         select record_id, hash(*columns(* exclude (record_id))) as content
         from (
             select s.*, r.record_key, r.first_delivered, r.first_seen_at
-            from subjects as s inner join identity.records as r using (record_id)
-        ) as described;
+            from {subjects} as s inner join identity.records as r using (record_id)
+        ) as described
+    """
+
+
+def _know_no_pair(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(
+        f"""
         create or replace temp table changed_records as select record_id from record_contents;
         create or replace temp table known_levels (
             l integer, r integer, {", ".join(f"{f} varchar" for f in FIELDS)},
@@ -94,14 +104,17 @@ def know_nothing(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def recall(connection: duckdb.DuckDBPyConnection, ledger: Path, prints: Mapping[str, str]) -> Kept:
-    """Find what of the last run holds for `subjects` as they are now.
+    """Find what of the last run holds for `identity.subjects` as they are now.
 
     Writes temporary tables `record_contents` (`record_id, content`: every subject), `changed_records` (`record_id`: new
     or changed ones), `known_levels` (pairs `l, r` of unchanged records with their levels, `match_weight` and
     `match_probability` where they were scored high enough) and `closed_blocks` (`rule, block`: blocks that were too
     large). Files that cannot be read are no fault: everything is compared anew.
     """
-    know_nothing(connection)
+    connection.execute(
+        "create or replace temp table record_contents as select record_id, content from identity.subjects"
+    )
+    _know_no_pair(connection)
     folder = ledger / _FOLDER
     why = _why_not(fingerprints_file(ledger), prints)
     if not why:

@@ -34,19 +34,20 @@ def recipe(*parts: object) -> str:
     return hashlib.sha256(repr((_code(), duckdb.__version__, parts)).encode()).hexdigest()
 
 
-def why_all_is_due(connection: duckdb.DuckDBPyConnection, table: str, contents: str, made_by: str) -> str:
+def why_all_is_due(connection: duckdb.DuckDBPyConnection, table: str, made_by: str, contents: str | None = None) -> str:
     """Say why what is kept of `identity.<table>` does not hold; empty where it does.
 
-    It holds where it was made by the recipe `made_by` and `identity.<contents>` has the checksum of each of its rows.
+    It holds where it was made by the recipe `made_by`. Where the checksums of its rows are not in it but in
+    `identity.<contents>`, that must have one for each.
     """
-    _write_table(connection)
-    row = connection.execute("select recipe from identity.recipes where table_name = ?", [table]).fetchone()
-    if row is None or not all(table_exists(connection, "identity", name) for name in (table, contents)):
+    noted = recipe_of(connection, table)
+    beside = contents or table
+    if noted is None or not all(table_exists(connection, "identity", name) for name in (table, beside)):
         return "nothing is kept of an earlier run"
-    if row[0] != made_by:
+    if noted != made_by:
         return "policy, code or engine changed since the last run"
     counts = connection.execute(
-        f"select (select count(*) from identity.{table}) = (select count(*) from identity.{contents})"
+        f"select (select count(*) from identity.{table}) = (select count(*) from identity.{beside})"
     ).fetchone()
     return "" if counts and counts[0] else "what is kept of the last run is incomplete"
 
@@ -66,9 +67,21 @@ def find_due(connection: duckdb.DuckDBPyConnection, kept: str, key: Sequence[str
         select {columns} from {kept} anti join contents_now using ({columns})
         """
     )
-    row = connection.execute("select (select count(*) from due), (select count(*) from contents_now)").fetchone()
-    due, rows = row or (0, 0)
-    return "most of it changed" if due > _MOST_AS_DELTA * rows else ""
+    return "most of it changed" if most_of_it(connection, "due", "contents_now") else ""
+
+
+def most_of_it(connection: duckdb.DuckDBPyConnection, due: str, rows: str) -> bool:
+    """Say whether so many of the rows of a table are due that writing all of it costs less."""
+    row = connection.execute(f"select (select count(*) from {due}), (select count(*) from {rows})").fetchone()
+    parts, whole = row or (0, 0)
+    return bool(parts > _MOST_AS_DELTA * whole)
+
+
+def recipe_of(connection: duckdb.DuckDBPyConnection, table: str) -> str | None:
+    """What `identity.<table>` was made by; None where that was not noted."""
+    _write_table(connection)
+    row = connection.execute("select recipe from identity.recipes where table_name = ?", [table]).fetchone()
+    return row[0] if row else None
 
 
 def note_recipe(connection: duckdb.DuckDBPyConnection, table: str, made_by: str) -> None:

@@ -318,8 +318,9 @@ left join blocked_identifiers as b on b.kind = 'birthday' and b.value = p.birthd
 # Records are numbered from the oldest.
 _BY_AGE = "row_number() over (order by first_delivered, first_seen_at, trust, source, record_key)::integer"
 _NUMBERED = f"""
-select {_BY_AGE} as record_id, d.*
+select {_BY_AGE} as record_id, d.*, c.content
 from ({{described}}) as d
+inner join contents_now as c using (source, record_key)
 left join identity_trust as t using (source)
 order by record_id
 """
@@ -354,8 +355,8 @@ def build_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy)
     `identity.mentions`: one row per case, survey, outreach contact, guest order and member-less ticket;
     `mention_key` is NULL where it carries neither id nor usable number.
 
-    Records of which nothing changed, by the checksums in `identity.record_contents`, keep their rows and are numbered
-    anew. All are written again where policy, code, engine or the short forms of given names changed.
+    Records of which nothing changed, by their checksum `content`, keep their rows and are numbered anew. All are written
+    again where policy, code, engine or the short forms of given names changed.
     """
     register_policy(connection, policy)
     variants = _register_variants(connection)
@@ -370,8 +371,8 @@ def build_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy)
         connection.execute(statement)
     least = {"min_user_name_length": policy.limit("min_user_name_length")}
     made_by = recipe(sorted(policy.source_trust.items()), policy.blocked, least, variants)
-    full_because = why_all_is_due(connection, "records", "record_contents", made_by) or find_due(
-        connection, "identity.record_contents", ("source", "record_key")
+    full_because = why_all_is_due(connection, "records", made_by) or find_due(
+        connection, "identity.records", ("source", "record_key")
     )
     with transaction(connection):
         if full_because:
@@ -379,7 +380,6 @@ def build_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy)
             connection.execute(
                 f"create or replace table identity.records as {_NUMBERED.format(described=described)}", least
             )
-            connection.execute("create or replace table identity.record_contents as from contents_now")
         else:
             _replace_due(connection, least)
         connection.execute(_MENTION_TABLE)
@@ -398,16 +398,16 @@ def build_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy)
 
 def _replace_due(connection: duckdb.DuckDBPyConnection, least: dict[str, float]) -> None:
     """Replace the records that are due or gone and number all of them from the oldest."""
-    for table in ("records", "record_contents"):
-        connection.execute(f"delete from identity.{table} where (source, record_key) in (from due union all from gone)")
+    connection.execute("delete from identity.records where (source, record_key) in (from due union all from gone)")
     connection.execute(
         "create or replace temp table due_people as from people semi join due using (source, record_key)"
     )
     narrowed = {c: f" where value in (select {c} from due_people)" for c in ("name", "address")}
     described = _DESCRIBED.format(people="due_people", narrowed=narrowed)
-    connection.execute(f"insert into identity.records by name {described}", least)
     connection.execute(
-        "insert into identity.record_contents from contents_now semi join due using (source, record_key)"
+        "insert into identity.records by name select d.*, c.content "
+        f"from ({described}) as d inner join contents_now as c using (source, record_key)",
+        least,
     )
     connection.execute(
         f"""

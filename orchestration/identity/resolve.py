@@ -17,10 +17,11 @@ from orchestration.identity.calibration import Calibration
 from orchestration.identity.clustering import cluster_records
 from orchestration.identity.customer_ids import assign_customer_ids, rules_signature
 from orchestration.identity.decisions import bind, decisions_file, known_by, read_decisions
-from orchestration.identity.deterministic import describe_subjects, link_by_identifiers, store_subjects
+from orchestration.identity.deterministic import link_by_identifiers
 from orchestration.identity.golden import build_customers
 from orchestration.identity.households import build_households, load_household_rules
 from orchestration.identity.kept_pairs import fingerprints, fingerprints_file, forget, keep, recall
+from orchestration.identity.kept_subjects import refresh_subjects
 from orchestration.identity.learned_blocks import write_learned_blocks
 from orchestration.identity.policy import IdentityPolicy, load_policy
 from orchestration.identity.recipes import Built
@@ -56,12 +57,11 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
             return {**told, "comparison": "incremental", "full_because": "", **unchanged, "scored_pairs_reused": 0}
         standing.forget(connection)
         bonds = bind(connection, decisions)
-        describe_subjects(connection, policy)
+        refresh_subjects(connection, policy)
         model = current_model(policy, model_file(settings.warehouse))
         records = _count_subjects(connection)
         calibration = Calibration(policy, ledger / "calibration.json", model.prior(records), records)
         known = recall(connection, ledger, fingerprints(policy, model, calibration))
-        store_subjects(connection)
         compared = link_by_identifiers(connection, policy)
         scored = score_pairs(connection, policy, model, calibration)
         counts = cluster_records(connection, policy, calibrated=calibration.enough)
@@ -90,6 +90,7 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
             "scored_pairs_reused": scored.reused,
         }
         standing.note(connection, standing.all_that_decides(connection, policy, files, decisions), report)
+        connection.execute("drop view temp.subjects")
         return report
 
     return _timed(work)

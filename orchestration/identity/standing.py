@@ -28,12 +28,12 @@ def all_that_decides(
 ) -> str:
     """Checksum of records, mentions, decisions, rules, code, word lists, and the content of `files` (model and such).
 
-    Reads `identity.record_contents`, which with the recipe of the records stands for all of `identity.records`.
+    A record's `content` with the recipe of the records stands for all of its row.
     """
     sums = connection.execute(
         """
         select
-            (select (count(*), sum(hash(source, record_key, content))) from identity.record_contents),
+            (select (count(*), sum(hash(source, record_key, content))) from identity.records),
             (select recipe from identity.recipes where table_name = 'records'),
             (select (count(*), sum(hash(source, record_key, mention_key, by_case, first_delivered)))
              from identity.mentions)
