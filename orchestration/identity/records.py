@@ -355,8 +355,8 @@ def build_records(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy)
     `identity.mentions`: one row per case, survey, outreach contact, guest order and member-less ticket;
     `mention_key` is NULL where it carries neither id nor usable number.
 
-    Records of which nothing changed, by their checksum `content`, keep their rows and are numbered anew. All are written
-    again where policy, code, engine or the short forms of given names changed.
+    Records of which nothing changed, by their checksum `content`, keep their rows and are numbered anew. All are
+    written again where policy, code, engine or the short forms of given names changed.
     """
     register_policy(connection, policy)
     variants = _register_variants(connection)
