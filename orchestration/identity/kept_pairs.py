@@ -219,7 +219,7 @@ def keep(connection: duckdb.DuckDBPyConnection, ledger: Path, prints: Mapping[st
     for name, query in {
         "records": "select record_id as number, content from record_contents order by record_id",
         "pairs": f"select k.l, k.r, {columns}, s.match_weight, s.match_probability from known_levels as k "
-        "semi join used_pairs as u using (l, r) left join scored_pairs as s using (l, r) order by k.l, k.r",
+        "semi join used_pairs as u using (l, r) left join scored_pairs as s using (l, r)",
         "blocks": "select rule, block from blocks_left_out",
     }.items():
         target = literal(str(aside / f"{name}.parquet"))

@@ -61,10 +61,13 @@ def find_due(connection: duckdb.DuckDBPyConnection, kept: str, key: Sequence[str
     columns = ", ".join(key)
     connection.execute(
         f"""
-        create or replace temp table due as
-        select {columns} from contents_now anti join {kept} using ({columns}, content);
-        create or replace temp table gone as
-        select {columns} from {kept} anti join contents_now using ({columns})
+        create or replace temp table differing as
+        select {columns}, now.content is null as is_gone
+        from contents_now as now full join {kept} as kept using ({columns})
+        where now.content is distinct from kept.content;
+        create or replace temp table due as select {columns} from differing where not is_gone;
+        create or replace temp table gone as select {columns} from differing where is_gone;
+        drop table differing
         """
     )
     return "most of it changed" if most_of_it(connection, "due", "contents_now") else ""
