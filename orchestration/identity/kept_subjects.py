@@ -70,11 +70,12 @@ where subjects.made_from = c.made_from and subjects.record_id <> c.record_id
 """
 
 
-def refresh_subjects(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> None:
+def refresh_subjects(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> int:
     """Write `identity.subjects`, and what `describe_subjects` writes, `subjects` as a temporary view of it.
 
     `identity.subjects` has two checksums more: `made_from` of the records that a subject was made from, and `content`
     of all that is compared (`content_of`). `identity.distrusted` (`kind, value`) notes what was not trusted.
+    Returns how many were described.
     """
     judge_values(connection, policy)
     connection.execute(_CONTENTS)
@@ -107,5 +108,7 @@ def refresh_subjects(connection: duckdb.DuckDBPyConnection, policy: IdentityPoli
     connection.execute(
         "create or replace temp view subjects as select * exclude (content, made_from) from identity.subjects"
     )
+    row = connection.execute("select count(*) from described").fetchone()
     for table in ("subject_contents", "distrusted", "retrusted", "due_subjects", "described"):
         connection.execute(f"drop table if exists temp.{table}")
+    return int(row[0]) if row else 0

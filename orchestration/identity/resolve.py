@@ -54,10 +54,11 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
         told = standing.standing(connection, standing.all_that_decides(connection, policy, files, decisions))
         if told is not None:
             unchanged = {"records_unchanged": told["records_compared"], "pairs_in_blocks": 0, "pairs_compared": 0}
-            return {**told, "comparison": "incremental", "full_because": "", **unchanged, "scored_pairs_reused": 0}
+            made = {"subjects_due": 0, "scored_pairs_reused": 0}
+            return {**told, "comparison": "incremental", "full_because": "", **unchanged, **made}
         standing.forget(connection)
         bonds = bind(connection, decisions)
-        refresh_subjects(connection, policy)
+        described = refresh_subjects(connection, policy)
         model = current_model(policy, model_file(settings.warehouse))
         records = _count_subjects(connection)
         calibration = Calibration(policy, ledger / "calibration.json", model.prior(records), records)
@@ -84,6 +85,7 @@ def make_links(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Rep
             "comparison": "full" if known.full else "incremental",
             "full_because": known.why,
             "records_compared": known.records,
+            "subjects_due": described,
             "records_unchanged": known.records_unchanged,
             "pairs_in_blocks": scored.found,
             "pairs_compared": compared + scored.compared,

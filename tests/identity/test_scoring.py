@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from orchestration.errors import UserError
+from orchestration.identity.deterministic import describe_subjects
 from orchestration.identity.name_shares import write_name_shares
 from orchestration.identity.policy import load_policy
 from orchestration.identity.resolve import make_links, make_records
@@ -90,6 +91,7 @@ def test_common_names_weigh_less_than_rare_ones_and_a_trained_model_knows_its_ow
     for number, name in enumerate(["张伟", "欧阳婧雯", "John Smith", "Anna Kowalski", "买买提·艾力"]):
         world.member(f"M{number}", name, f"1391234000{number}")
     world.resolve()
+    describe_subjects(world.connection, policy)
 
     def shares(**counted: Any) -> dict[str, tuple[float | None, float | None]]:
         names, sounds = counted.get("names", {}), counted.get("sounds", {})
