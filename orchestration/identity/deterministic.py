@@ -85,16 +85,16 @@ having count(*) > greatest(
 """
 
 # A person who is known by an id alone is described by the facts that name the id.
-_SUBJECTS = """
-create or replace temp table {into} as
-with described as (
+_DESCRIBED = """
+create or replace temp table described as
+with by_facts as (
     select
         o.owner_id,
-        arg_min({{
+        arg_min({
             'surname': m.surname, 'given_name': m.given_name, 'name_kind': m.name_kind, 'name_key': m.name_key,
             'pinyin_key': m.pinyin_key, 'sound_key': m.sound_key, 'surname_sound': m.surname_sound,
             'given_sound': m.given_sound, 'given_roots': m.given_roots
-        }}, m.record_id) filter (where m.name_key is not null) as named,
+        }, m.record_id) filter (where m.name_key is not null) as named,
         arg_min(m.phone, m.record_id) filter (where m.phone is not null) as phone,
         list_sort(list(distinct m.phone || coalesce('#' || m.phone_period, '')) filter (
             where m.phone is not null and m.phone_period is distinct from 0
@@ -119,7 +119,7 @@ trusted_phones as (
             phone is not null and phone_period is distinct from 0
             and phone not in (select value from over_shared where kind = 'phone')
         union all
-        select owner_id, unnest(phones) from described where phones is not null
+        select owner_id, unnest(phones) from by_facts where phones is not null
     )
     group by record_id
 ),
@@ -168,7 +168,7 @@ filled as (
         case when a.value is null then r.address_key end as address_key,
         a.value is not null as shared_address
     from due_records as r
-    left join described as d on d.owner_id = r.record_id
+    left join by_facts as d on d.owner_id = r.record_id
     left join over_shared as e on e.kind = 'email' and e.value = r.email
     left join over_shared as n on n.kind = 'user_name' and n.value = r.user_name
     left join over_shared as u on u.kind = 'unionid' and u.value = r.unionid
@@ -255,9 +255,10 @@ inner join link_confidence as k on k.rule = d.rule
 
 
 def describe_subjects(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> None:
-    """Write what `judge_values` does and temporary table `subjects`: all records that are to be linked."""
+    """Write what `judge_values` does and temporary view `subjects`: all records that are to be linked."""
     judge_values(connection, policy)
-    describe(connection, "record_id not in (select record_id from owned)", "subjects")
+    describe(connection, "record_id not in (select record_id from owned)")
+    connection.execute("create or replace temp view subjects as from described")
 
 
 def judge_values(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) -> None:
@@ -277,19 +278,16 @@ def judge_values(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) 
     )
 
 
-def describe(
-    connection: duckdb.DuckDBPyConnection, which: str, into: str, kind: Literal["view", "table"] = "view"
-) -> None:
-    """Write temporary table `into`: records with trusted values only and what facts add to them, one row per record.
+def describe(connection: duckdb.DuckDBPyConnection, which: str, kind: Literal["view", "table"] = "view") -> None:
+    """Write temporary table `described`: records with their trusted values and what facts add, one row per record.
 
     Args:
         connection: The working database with the tables of `judge_values`.
         which: SQL over `record_id`, of records that have no owner.
-        into: Name of the table to write.
         kind: `table` where these are so few that they are picked first.
     """
     connection.execute(f"create or replace temp {kind} due_records as select * from identity.records where {which}")
-    connection.execute(_SUBJECTS.format(into=into))
+    connection.execute(_DESCRIBED)
     connection.execute(f"drop {kind} due_records")
 
 

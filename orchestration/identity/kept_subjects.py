@@ -88,9 +88,9 @@ def refresh_subjects(connection: duckdb.DuckDBPyConnection, policy: IdentityPoli
         connection.execute(_DUE)
         all_due = most_of_it(connection, "due_subjects", "subject_contents")
     if all_due:
-        describe(connection, "record_id in (select record_id from subject_contents)", "described")
+        describe(connection, "record_id in (select record_id from subject_contents)")
     else:
-        describe(connection, "record_id in (from due_subjects)", "described", "table")
+        describe(connection, "record_id in (from due_subjects)", "table")
     made = f"""
         select d.*, h.content, c.made_from
         from described as d
