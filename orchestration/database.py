@@ -64,24 +64,59 @@ def memory_limit(settings: Settings) -> str:
     return f"{int(usable * _SHARE_OF_MEMORY / 2**20)}MiB"
 
 
+class _Kept:
+    """What holds the working database open between two connections of a run; nobody works with it."""
+
+    wanted = False
+    database: Path | None = None
+    connection: duckdb.DuckDBPyConnection | None = None
+    in_use = 0  # connections beside it, which it would take along
+
+
+# The catalog of a few hundred tables is small; a run on much data gives its memory back after each step.
+_LITTLE_MEMORY = 256 * 2**20
+
+
+@contextmanager
+def kept_open() -> Iterator[None]:
+    """Let the working database stay open from one connection to the next, as long as it holds little memory.
+
+    To open and close it takes 37 ms, a connection beside an open one nothing. For a run, which holds the lock: what
+    opens the file by itself (dbt, Great Expectations) must call `close_kept` before.
+    """
+    _Kept.wanted = True
+    try:
+        yield
+    finally:
+        _Kept.wanted = False
+        close_kept()
+
+
+def close_kept() -> None:
+    """Close the working database where it is open between two connections."""
+    if _Kept.connection is not None:
+        _Kept.connection.close()
+        _Kept.connection = None
+
+
+def _holds_much(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the database of a connection holds so much memory that the next step should begin without it."""
+    held = connection.execute("select coalesce(sum(memory_usage_bytes), 0) from duckdb_memory()").fetchone()
+    return held is None or held[0] > _LITTLE_MEMORY
+
+
 @contextmanager
 def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the working database, with every schema present, and close it at the end.
+    """Open the working database, with every schema present, and close it at the end, or later in a run (`kept_open`).
 
     Raises:
         WarehouseBusyError: another process has the file open.
         UserError: the file or its folder cannot be opened or written, or disk or memory ran out meanwhile.
     """
-    if not read_only:
-        settings.temp_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        connection = duckdb.connect(
-            str(settings.database),
-            read_only=read_only,
-            config={**engine_config(settings), "storage_compatibility_version": STORAGE_VERSION},
-        )
-    except duckdb.IOException as error:
-        raise _explain(error, settings) from error
+    connection = _beside_kept(settings) if _Kept.wanted else _open(settings, read_only=read_only)
+    _Kept.in_use += 1
+    # What an error leaves behind is not to be trusted: a full disk ends the whole database.
+    begin_anew = True
     try:
         connection.execute(f"set timezone = {literal(settings.timezone)}")
         connection.execute("set enable_progress_bar = false")
@@ -89,12 +124,37 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
             for schema in SCHEMAS:
                 connection.execute(f"create schema if not exists {schema}")
         yield connection
+        begin_anew = _Kept.wanted and _holds_much(connection)
     except duckdb.Error as error:
         if is_machine_fault(error):
             raise machine_fault(error, f"Writing {settings.database}") from error
         raise
     finally:
         connection.close()
+        _Kept.in_use -= 1
+        if begin_anew and not _Kept.in_use:
+            close_kept()
+
+
+def _beside_kept(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """A connection beside the one that keeps the working database open."""
+    if _Kept.connection is None or _Kept.database != settings.database:
+        close_kept()
+        _Kept.connection, _Kept.database = _open(settings, read_only=False), settings.database
+    return _Kept.connection.cursor()
+
+
+def _open(settings: Settings, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    if not read_only:
+        settings.temp_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        return duckdb.connect(
+            str(settings.database),
+            read_only=read_only,
+            config={**engine_config(settings), "storage_compatibility_version": STORAGE_VERSION},
+        )
+    except duckdb.IOException as error:
+        raise _explain(error, settings) from error
 
 
 @contextmanager

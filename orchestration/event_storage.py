@@ -5,8 +5,8 @@ its UI as ever.
 
 Dagster's class opens a connection, compiles its statements anew and waits for the disk for each of the thousand events
 of a refresh: 20 ms each, a third of a small refresh. Here the connections of the last few files stay open. It also asks
-the file for each event which tables and columns it has; here once, since a file only gains them, by a migration of
-another process.
+the file for each event which tables, columns and shape it has; here once, since a file only gains them, by a migration
+of another process.
 """
 
 import os
@@ -58,6 +58,12 @@ class OpenSqliteEventLogStorage(SqliteEventLogStorage):
         if ("column", column_name) not in self._present and super()._has_asset_key_col_on_connection(conn, column_name):
             self._present.add(("column", column_name))
         return ("column", column_name) in self._present
+
+    def has_secondary_index(self, name: str) -> bool:
+        """Say whether the index was brought to a newer shape; that it was is remembered."""
+        if ("shape", name) not in self._present and super().has_secondary_index(name):
+            self._present.add(("shape", name))
+        return ("shape", name) in self._present
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:

@@ -21,8 +21,8 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Generator["Warehouse", None, None]:
-        """Hold the run lock as long as the run uses the warehouse."""
-        with RunLock(self.settings):
+        """Hold the run lock, and the working database open, as long as the run uses the warehouse."""
+        with RunLock(self.settings), database.kept_open():
             yield self
 
     @contextmanager

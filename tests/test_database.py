@@ -59,3 +59,46 @@ def test_a_table_or_view_exists_where_the_own_database_has_it_and_asking_ends_no
             assert not database.table_exists(connection, "elsewhere", "known")
         assert database.table_exists(connection, "marts", "known")
         assert database.table_exists(connection, "marts", "seen")
+
+
+def _opens_otherwise(settings: Settings) -> bool:
+    """Whether the file can be opened with another configuration, as DuckDB allows only where it is not open."""
+    try:
+        duckdb.connect(str(settings.database), read_only=True).close()
+    except duckdb.ConnectionException:
+        return False
+    return True
+
+
+def test_a_run_keeps_the_file_open_until_it_ends_or_somebody_else_opens_it(tmp_path: Path) -> None:
+    settings = Settings(warehouse=tmp_path)
+    with database.kept_open():
+        with database.connect(settings) as connection:
+            connection.execute("create table marts.known as select 1 as n")
+            connection.execute("create temp table scratch as select 1 as n")
+        assert not _opens_otherwise(settings)
+        with database.connect(settings, read_only=True) as connection:
+            assert connection.execute("select n from marts.known").fetchall() == [(1,)]
+            with pytest.raises(duckdb.CatalogException):
+                connection.execute("from scratch")
+        database.close_kept()
+        assert _opens_otherwise(settings)
+        with database.connect(settings):
+            pass
+    assert _opens_otherwise(settings)
+
+
+def test_a_step_that_failed_or_holds_much_memory_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(warehouse=tmp_path)
+    with database.kept_open():
+        with pytest.raises(duckdb.CatalogException), database.connect(settings) as connection:
+            connection.execute("from nowhere")
+        assert _opens_otherwise(settings)
+        monkeypatch.setattr(database, "_LITTLE_MEMORY", 0)
+        with database.connect(settings) as outer:
+            with database.connect(settings) as inner:
+                inner.execute("create table marts.known as select n from range(100000) as rows (n)")
+            assert outer.execute("select count(*) from marts.known").fetchall() == [(100_000,)]
+        assert _opens_otherwise(settings)

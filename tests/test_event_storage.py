@@ -45,11 +45,12 @@ def test_a_run_that_was_deleted_is_empty_and_does_not_break_the_next(instance: d
         assert dg.materialize([numbers], instance=instance).success
 
 
-def test_a_file_is_asked_once_which_tables_and_columns_it_has(
+def test_a_file_is_asked_once_which_tables_columns_and_shape_it_has(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
     has_table, has_column = SqliteEventLogStorage.has_table, SqliteEventLogStorage._has_asset_key_col_on_connection
+    has_shape = SqliteEventLogStorage.has_secondary_index
 
     def ask_table(storage: SqliteEventLogStorage, table: str) -> bool:
         asked.append(table)
@@ -59,6 +60,11 @@ def test_a_file_is_asked_once_which_tables_and_columns_it_has(
         asked.append(column)
         return has_column(storage, connection, column)
 
+    def ask_shape(storage: SqliteEventLogStorage, shape: str) -> bool:
+        asked.append(shape)
+        return has_shape(storage, shape)
+
+    monkeypatch.setattr(SqliteEventLogStorage, "has_secondary_index", ask_shape)
     monkeypatch.setattr(SqliteEventLogStorage, "has_table", ask_table)
     monkeypatch.setattr(SqliteEventLogStorage, "_has_asset_key_col_on_connection", ask_column)
     storage = instance.event_log_storage
@@ -66,6 +72,7 @@ def test_a_file_is_asked_once_which_tables_and_columns_it_has(
     with instance:
         for _ in range(3):
             dg.materialize([numbers], instance=instance)
+            instance.get_asset_records([numbers.key])
         assert not storage.has_table("no_such_table")
     assert len(asked) == len(set(asked))
-    assert "last_materialization_timestamp" in asked
+    assert {"last_materialization_timestamp", "asset_key_index_columns"} <= set(asked)

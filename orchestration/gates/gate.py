@@ -44,6 +44,7 @@ def check_stage(
             balance_deliveries(connection, contracts, as_of)
         elif suite.stage == "marts":
             balance_marts(connection, contracts, as_of, published=published_file(settings))
+    database.close_kept()
     results = run_suite(file or settings.database, suite, database.engine_config(settings), as_of=as_of)
     checked_at = datetime.now(ZoneInfo(settings.timezone)).replace(tzinfo=None)
     with database.connect(settings) as connection:

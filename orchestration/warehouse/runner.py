@@ -19,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.database import memory_limit
+from orchestration.database import close_kept, memory_limit
 from orchestration.errors import UserError
 from orchestration.increment import Increment
 from orchestration.settings import Settings
@@ -175,6 +175,7 @@ def run_dbt(settings: Settings, arguments: Sequence[str]) -> Iterator[dict[str, 
     The models are those of the last `prepare_manifest`. No other connection of this process may have the working
     database open.
     """
+    close_kept()
     target = target_dir(settings)
     target.mkdir(parents=True, exist_ok=True)
     settings.temp_dir.mkdir(parents=True, exist_ok=True)
