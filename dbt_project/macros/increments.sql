@@ -227,7 +227,9 @@
         {%- if rows == 'steps' %}
         {%- set first_day = '(select min(evaluated_on) from ' ~ increment_table('days') ~ ')' -%}
         {#- Built first, because it begins with rows that are taken away. #}
-        create temporary table {{ this.identifier }}_due as {{ sql }};
+        create temporary table {{ this.identifier }}_due as (
+            {{ sql }}
+        );
         delete from {{ target }}
         where
             to_day > cast('{{ counted_until() }}' as date)
@@ -249,7 +251,10 @@
             {%- endif %}
             {{ customer_is_due(level, 'customer_id') }};
         {%- endif %}
-        insert into {{ target }} by name ({{ sql }});
+        {#- On lines of its own: a model may end in a comment. #}
+        insert into {{ target }} by name (
+            {{ sql }}
+        );
         {%- endif %}
     {%- endcall -%}
     {{ run_hooks(post_hooks) }}
