@@ -64,6 +64,13 @@ def memory_limit(settings: Settings) -> str:
     return f"{int(usable * _SHARE_OF_MEMORY / 2**20)}MiB"
 
 
+def memory_bytes(settings: Settings) -> int:
+    """The memory limit as a number of bytes, as DuckDB understands it."""
+    with duckdb.connect(config={"memory_limit": memory_limit(settings)}) as connection:
+        number, unit = connection.execute("select current_setting('memory_limit')").fetchall()[0][0].split()
+    return int(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit))
+
+
 class _Kept:
     """What holds the working database open between two connections of a run; nobody works with it."""
 

@@ -102,3 +102,10 @@ def test_a_step_that_failed_or_holds_much_memory_leaves_nothing_open(
                 inner.execute("create table marts.known as select n from range(100000) as rows (n)")
             assert outer.execute("select count(*) from marts.known").fetchall() == [(100_000,)]
         assert _opens_otherwise(settings)
+
+
+@pytest.mark.parametrize(
+    ("limit", "size"), [("8GB", 8e9), ("500MB", 5e8), ("2GiB", 2 * 2**30), ("1536 KiB", 1536 * 2**10)]
+)
+def test_a_memory_limit_is_as_many_bytes_as_duckdb_takes_it_for(limit: str, size: float) -> None:
+    assert database.memory_bytes(Settings(memory_limit=limit)) == pytest.approx(size, rel=0.01)

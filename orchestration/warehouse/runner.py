@@ -19,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.database import close_kept, memory_limit
+from orchestration.database import close_kept, memory_bytes, memory_limit
 from orchestration.errors import UserError
 from orchestration.increment import Increment
 from orchestration.settings import Settings
@@ -39,6 +39,8 @@ _MANIFEST_INPUTS = (
     "seeds/reference/*.yml",
     "orchestration/warehouse/dbt_process.py",
 )
+# Working database to memory limit from which models are built one at a time.
+_MUCH_LARGER = 2
 _PARSED = "partial_parse.msgpack"
 
 
@@ -129,6 +131,15 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
+def models_at_once(settings: Settings) -> int:
+    """How many models are built side by side: two, but one where the working database is much larger than memory.
+
+    DuckDB's limit is for all queries together, and two that sum up a million customers each want more than it.
+    """
+    size = settings.database.stat().st_size if settings.database.exists() else 0
+    return 1 if size > _MUCH_LARGER * memory_bytes(settings) else 2
+
+
 def parsed_path(settings: Settings) -> Path:
     """The same manifest as dbt itself loads it, beside the other."""
     return manifest_path(settings).with_name(_PARSED)
@@ -181,7 +192,7 @@ def run_dbt(settings: Settings, arguments: Sequence[str]) -> Iterator[dict[str, 
     settings.temp_dir.mkdir(parents=True, exist_ok=True)
     paths = ["--target-path", str(target), "--log-path", str(target)]
     # Dagster keeps what the artefacts would say, and writing the manifest again costs more than a dozen models.
-    options = ["--no-write-json", *folders(settings), *paths]
+    options = ["--no-write-json", "--threads", str(models_at_once(settings)), *folders(settings), *paths]
     yield from dbt_process.run([*arguments, *options], environment(settings), parsed_path(settings))
 
 

@@ -55,6 +55,20 @@ def test_a_memory_limit_is_always_a_size_duckdb_can_read() -> None:
     assert runner.environment(Settings(memory_limit=None))["C360_MEMORY_LIMIT"].endswith("MiB")
 
 
+@pytest.mark.parametrize(("size", "at_once"), [(0, 2), (199_000_000, 2), (201_000_000, 1)])
+def test_models_are_built_one_at_a_time_where_the_database_is_much_larger_than_memory(
+    tmp_path: Path, size: int, at_once: int
+) -> None:
+    settings = Settings(warehouse=tmp_path, memory_limit="100MB")
+    with settings.database.open("wb") as file:
+        file.truncate(size)
+    assert runner.models_at_once(settings) == at_once
+
+
+def test_without_a_database_models_are_built_side_by_side(tmp_path: Path) -> None:
+    assert runner.models_at_once(Settings(warehouse=tmp_path)) == 2
+
+
 def test_the_manifest_is_parsed_once_and_again_when_its_stamp_no_longer_fits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
