@@ -10,10 +10,9 @@
     - `changed`: also on the day of evaluation after such a day.
 
     A model that keeps rows is materialised as `kept`, names its level as `due`, and asks `is_due` of its inputs. One that
-    adds up changes takes them from `due_changes`, and what was counted before from `counted_before`; where a row holds for
-    several days, `running_steps` does both. One whose rows are of a customer and of no day of evaluation says
-    `rows='customers'` and asks `customer_is_due`; none of its rows may depend on as-of, so it holds what lies ahead too,
-    and its readers look no further than as-of. -#}
+    adds up changes takes them from `due_changes` and adds them up by `running_steps`. One whose rows are of a customer and
+    of no day of evaluation says `rows='customers'` and asks `customer_is_due`; none of its rows may depend on as-of, so it
+    holds what lies ahead too, and its readers look no further than as-of. -#}
 
 {#- Whether this run keeps rows. -#}
 {% macro increments() -%}
@@ -67,23 +66,22 @@
         {%- endif %}
 {%- endmacro %}
 
-{#- Query: the rows of this model, with their `window_set`, that hold what was counted until `counted_until` of everybody
-    who is not due. For a model with a row for each day of evaluation. -#}
-{% macro counted_before() -%}
-    select
-        kept.*,
-        days.window_set
-    from {{ this }} as kept
-    inner join {{ ref('int_evaluation_days') }} as days on kept.evaluated_on = days.evaluated_on
-    where
-        kept.evaluated_on = cast('{{ counted_until() }}' as date)
-        and not {{ customer_is_due('counted', 'kept.customer_id') }}
-{%- endmacro %}
-
-{#- Query: `due_changes` added up by customer, one row for all days from `from_day` until before `to_day`. `measures` are
-    sums of `data_type`; `first`, if given, is the column whose least value so far is kept as `first_<column>`. For a
-    model that is kept as `steps`: of somebody who is not due it goes on from the row that held on `counted_until`. -#}
-{% macro running_steps(measures, data_type, first=none) -%}
+{#- Query: `due_changes` added up by customer, one row for all days from `from_day` until before `to_day`. `counts` and
+    `amounts` are sums; `firsts` and `lasts` (name to column) the least and the greatest value of a column so far. Of
+    somebody who is not due it goes on from what this model kept, so each must be a column of the model. -#}
+{% macro running_steps(counts=[], amounts=[], firsts={}, lasts={}) -%}
+    {#- Columns with what makes them of changes, of steps, and their type: given early, because sums are four times as wide. -#}
+    {%- set columns = [] -%}
+    {%- for names, type in [(counts, 'integer'), (amounts, 'decimal(18, 4)')] -%}
+        {%- for name in names -%}
+            {%- do columns.append((name, 'sum(' ~ name ~ ')', 'sum(' ~ name ~ ')', type)) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- for days, extreme in [(firsts, 'min'), (lasts, 'max')] -%}
+        {%- for name, day in days.items() -%}
+            {%- do columns.append((name, extreme ~ '(' ~ day ~ ')', extreme ~ '(' ~ name ~ ')', 'date')) -%}
+        {%- endfor -%}
+    {%- endfor -%}
     select
         customer_id,
         window_set,
@@ -91,23 +89,17 @@
         coalesce(
             lead(from_day) over (partition by customer_id, window_set order by from_day), cast('9999-12-31' as date)
         ) as to_day
-        {%- for measure in measures %},
-        cast(sum({{ measure }}) over so_far as {{ data_type }}) as {{ measure }}
+        {%- for name, _, of_steps, type in columns %},
+        cast({{ of_steps }} over so_far as {{ type }}) as {{ name }}
         {%- endfor %}
-        {%- if first %},
-        min(first_{{ first }}) over so_far as first_{{ first }}
-        {%- endif %}
     from (
         select
             customer_id,
             window_set,
             counted_on as from_day
-            {%- for measure in measures %},
-            sum({{ measure }}) as {{ measure }}
+            {%- for name, of_changes, _, type in columns %},
+            cast({{ of_changes }} as {{ type }}) as {{ name }}
             {%- endfor %}
-            {%- if first %},
-            min({{ first }}) as first_{{ first }}
-            {%- endif %}
         from due_changes
         group by
             customer_id,
@@ -115,28 +107,40 @@
             counted_on
         {%- if counted_until() %}
         union all
-        select
-            customer_id,
-            window_set,
-            from_day
-            {%- for measure in measures %},
-            {{ measure }}
-            {%- endfor %}
-            {%- if first %},
-            first_{{ first }}
-            {%- endif %}
-        from {{ this }}
-        where
-            from_day <= cast('{{ counted_until() }}' as date)
-            and to_day > cast('{{ counted_until() }}' as date)
-            and not {{ customer_is_due('counted', 'customer_id') }}
+        {{ counted_before(columns | map(attribute=0)) }}
         {%- endif %}
-    ) as changes_by_evaluation
+    ) as steps_alone
     window so_far as (
         partition by customer_id, window_set
         order by from_day
         rows between unbounded preceding and current row
     )
+{%- endmacro %}
+
+{#- Query: `columns` of the rows of this model that hold what was counted until `counted_until` of everybody who is not due,
+    as `running_steps` goes on from them. -#}
+{% macro counted_before(columns) -%}
+    {%- set until = "cast('" ~ counted_until() ~ "' as date)" -%}
+    {%- set of_days = config.get('rows', 'days') == 'days' -%}
+    select
+        kept.customer_id,
+        {{ 'days' if of_days else 'kept' }}.window_set,
+        kept.{{ 'evaluated_on' if of_days else 'from_day' }}
+        {%- for column in columns %},
+        kept.{{ column }}
+        {%- endfor %}
+    from {{ this }} as kept
+    {%- if of_days %}
+    inner join {{ ref('int_evaluation_days') }} as days on kept.evaluated_on = days.evaluated_on
+    {%- endif %}
+    where
+        {%- if of_days %}
+        kept.evaluated_on = {{ until }}
+        {%- else %}
+        kept.from_day <= {{ until }}
+        and kept.to_day > {{ until }}
+        {%- endif %}
+        and not {{ customer_is_due('counted', 'kept.customer_id') }}
 {%- endmacro %}
 
 {#- Query: the days whose rows are due for every customer; `and_before`: and the day before each. -#}

@@ -1,24 +1,15 @@
 {{ config(materialized='kept', due='counted') }}
 {#- Measures that are counted over the spend window; each adds on its day and is taken away when the day leaves. -#}
-{%- set measures = [
-    'purchases', 'purchased_amount', 'promoted_purchases', 'new_item_purchases', 'gross_amount', 'returned_amount',
-    'repurchases', 'expected_cycles', 'complaints', 'service_points', 'service_answers', 'contribution_points',
+{%- set window_counts = [
+    'purchases', 'promoted_purchases', 'new_item_purchases', 'cycles_held', 'expected_cycles', 'window_complaints',
+    'service_points', 'service_answers',
 ] %}
-{%- set others = [
-    'recent_purchases', 'purchases_before', 'amount_before', 'categories', 'categories_before', 'cycle_change',
-] %}
-{%- set counted = measures + others %}
-{#- What a day of facts can add, and what a day of purchases does. -#}
-{%- set daily = measures + ['cycle_change'] %}
-{%- set bought = [
-    'purchases', 'purchased_amount', 'promoted_purchases', 'new_item_purchases', 'gross_amount', 'returned_amount',
-    'repurchases', 'expected_cycles', 'cycle_change',
-] %}
-{#- Columns that hold the sum of a measure under a name of their own. -#}
-{%- set names = {
-    'repurchases': 'cycles_held', 'complaints': 'window_complaints', 'categories': 'window_categories',
-    'cycle_change': 'purchase_cycle_days',
-} %}
+{%- set window_amounts = ['purchased_amount', 'gross_amount', 'returned_amount', 'contribution_points'] %}
+{%- set counts = window_counts + ['recent_purchases', 'purchases_before', 'window_categories', 'categories_before'] %}
+{%- set amounts = window_amounts + ['amount_before', 'purchase_cycle_days'] %}
+{%- set measures = counts + amounts %}
+{#- What a day of facts can add. -#}
+{%- set daily = window_counts + window_amounts + ['purchase_cycle_days'] %}
 with
 
 as_of as (
@@ -80,12 +71,13 @@ purchase_cycles as (
 cycle_steps as (
     select
         *,
-        case when gap_days is not null then 1 else 0 end as repurchases,
+        case when gap_days is not null then 1 else 0 end as cycles_held,
         case when gap_days is not null then greatest(1, round(gap_days / cycle_days)) else 0 end as expected_cycles,
+        -- What it changes, so that their sum is the habit now.
         coalesce(cycle_days, 0)
         - coalesce(
             lag(cycle_days) over (partition by customer_id, purchases > 0 order by purchased_on), 0
-        ) as cycle_change
+        ) as purchase_cycle_days
     from purchase_cycles
 ),
 
@@ -103,14 +95,17 @@ facts as (
     select
         customer_id,
         purchased_on as day,
-        {{ measures_of(daily, own=bought) }},
+        {{ measures_of(daily, own=[
+            'purchases', 'promoted_purchases', 'new_item_purchases', 'cycles_held', 'expected_cycles',
+            'purchased_amount', 'gross_amount', 'returned_amount', 'purchase_cycle_days'
+        ]) }},
         case when purchases > 0 then purchased_on end as purchased_on
     from cycle_steps
     union all
     select
         customer_id,
         cast(opened_at as date) as day,
-        {{ measures_of(daily, given={'complaints': 1}) }},
+        {{ measures_of(daily, given={'window_complaints': 1}) }},
         cast(null as date) as purchased_on
     from {{ ref('int_cases_resolved') }}
     where customer_id is not null and case_type = 'complaint'
@@ -176,7 +171,7 @@ category_changes as (
         customer_id,
         window_set,
         purchased_on as changed_on,
-        1 as categories,
+        1 as window_categories,
         0 as categories_before
     from category_runs
     where begins
@@ -185,7 +180,7 @@ category_changes as (
         customer_id,
         window_set,
         {{ days_after('purchased_on', 'spend_days + 1') }} as changed_on,
-        case when ends then -1 else 0 end as categories,
+        case when ends then -1 else 0 end as window_categories,
         case when begins then 1 else 0 end as categories_before
     from category_runs
     where begins or ends
@@ -194,7 +189,7 @@ category_changes as (
         customer_id,
         window_set,
         {{ days_after('purchased_on', '2 * (spend_days + 1)') }} as changed_on,
-        0 as categories,
+        0 as window_categories,
         -1 as categories_before
     from category_runs
     where ends
@@ -205,7 +200,7 @@ changes as (
         customers.customer_id,
         window_sets.window_set,
         customers.known_from as changed_on,
-        {{ measures_of(counted) }},
+        {{ measures_of(measures) }},
         cast(null as date) as purchased_on
     from customers
     cross join window_sets
@@ -214,7 +209,7 @@ changes as (
         facts.customer_id,
         window_sets.window_set,
         facts.day as changed_on,
-        {{ measures_of(counted, own=daily, of='facts', given={'recent_purchases': 'facts.purchases'}) }},
+        {{ measures_of(measures, own=daily, of='facts', given={'recent_purchases': 'facts.purchases'}) }},
         facts.purchased_on
     from facts
     cross join window_sets
@@ -223,7 +218,7 @@ changes as (
         facts.customer_id,
         window_sets.window_set,
         {{ days_after('facts.day', 'window_sets.spend_days + 1') }} as changed_on,
-        {{ measures_of(counted, own=measures, of='facts', sign='-', given={
+        {{ measures_of(measures, own=window_counts + window_amounts, of='facts', sign='-', given={
             'purchases_before': 'facts.purchases', 'amount_before': 'facts.purchased_amount'
         }) }},
         cast(null as date) as purchased_on
@@ -234,7 +229,7 @@ changes as (
         facts.customer_id,
         window_sets.window_set,
         {{ days_after('facts.day', '2 * (window_sets.spend_days + 1)') }} as changed_on,
-        {{ measures_of(counted, given={
+        {{ measures_of(measures, given={
             'purchases_before': '-facts.purchases', 'amount_before': '-facts.purchased_amount'
         }) }},
         cast(null as date) as purchased_on
@@ -246,7 +241,7 @@ changes as (
         facts.customer_id,
         window_sets.window_set,
         {{ days_after('facts.day', 'window_sets.repeat_days + 1') }} as changed_on,
-        {{ measures_of(counted, given={'recent_purchases': '-facts.purchases'}) }},
+        {{ measures_of(measures, given={'recent_purchases': '-facts.purchases'}) }},
         cast(null as date) as purchased_on
     from facts
     cross join window_sets
@@ -256,7 +251,7 @@ changes as (
         customer_id,
         window_set,
         changed_on,
-        {{ measures_of(counted, own=['categories', 'categories_before']) }},
+        {{ measures_of(measures, own=['window_categories', 'categories_before']) }},
         cast(null as date) as purchased_on
     from category_changes
 ),
@@ -266,72 +261,36 @@ due_changes as (
 ),
 
 steps as (
-    select
-        customer_id,
-        window_set,
-        counted_on as evaluated_on,
-        {%- for measure in counted %}
-        sum({{ measure }}) as {{ measure }},
-        {%- endfor %}
-        min(purchased_on) as first_purchase_on,
-        max(purchased_on) as last_purchase_on
-    from due_changes
-    group by
-        customer_id,
-        window_set,
-        counted_on
-    {%- if counted_until() %}
-    union all
-    select
-        kept.customer_id,
-        kept.window_set,
-        kept.evaluated_on,
-        {%- for measure in counted %}
-        coalesce(kept.{{ names.get(measure, measure) }}, 0) as {{ measure }},
-        {%- endfor %}
-        kept.first_purchase_on,
-        kept.last_purchase_on
-    from ({{ counted_before() }}) as kept
-    {%- endif %}
+    {{ running_steps(
+        counts,
+        amounts,
+        firsts={'first_purchase_on': 'purchased_on'},
+        lasts={'last_purchase_on': 'purchased_on'}
+    ) }}
 ),
 
-running as (
-    select
-        customer_id,
-        window_set,
-        evaluated_on,
-        {%- for measure in counted %}
-        sum({{ measure }}) over so_far as {{ measure }},
-        {%- endfor %}
-        min(first_purchase_on) over so_far as first_purchase_on,
-        max(last_purchase_on) over so_far as last_purchase_on,
-        lead(evaluated_on) over (partition by customer_id, window_set order by evaluated_on) as next_step_on
-    from steps
-    window so_far as (
-        partition by customer_id, window_set
-        order by evaluated_on
-        rows between unbounded preceding and current row
-    )
-),
-
--- Each state holds on every day of evaluation until the next step.
+-- Each step holds on every day of evaluation until the next.
 spread as (
     select
-        running.*,
-        evaluation_days.evaluated_on as spread_on,
+        steps.customer_id,
+        evaluation_days.evaluated_on,
+        {%- for measure in measures %}
+        steps.{{ measure }},
+        {%- endfor %}
+        steps.first_purchase_on,
+        steps.last_purchase_on,
         evaluation_days.spend_days,
         evaluation_days.repeat_days,
-        -- Added up from its changes, so the last sum is the habit now.
-        nullif(running.cycle_change, 0) as cycle_days,
-        {{ days_between('running.last_purchase_on', 'evaluation_days.evaluated_on') }} as days_since_purchase,
-        {{ days_between('running.first_purchase_on', 'evaluation_days.evaluated_on') }} as days_since_first_purchase
-    from running
+        nullif(steps.purchase_cycle_days, 0) as cycle_days,
+        {{ days_between('steps.last_purchase_on', 'evaluation_days.evaluated_on') }} as days_since_purchase,
+        {{ days_between('steps.first_purchase_on', 'evaluation_days.evaluated_on') }} as days_since_first_purchase
+    from steps
     inner join evaluation_days
         on
-            running.window_set = evaluation_days.window_set
-            and running.evaluated_on <= evaluation_days.evaluated_on
-            and coalesce(running.next_step_on, cast('9999-12-31' as date)) > evaluation_days.evaluated_on
-    where {{ is_due('counted', 'running.customer_id', 'evaluation_days.evaluated_on') }}
+            steps.window_set = evaluation_days.window_set
+            and steps.from_day <= evaluation_days.evaluated_on
+            and steps.to_day > evaluation_days.evaluated_on
+    where {{ is_due('counted', 'steps.customer_id', 'evaluation_days.evaluated_on') }}
 ),
 
 missed as (
@@ -346,42 +305,43 @@ missed as (
 behaviours as (
     select
         customer_id,
-        spread_on as evaluated_on,
+        evaluated_on,
         cast(cycle_days as decimal(18, 2)) as purchase_cycle_days,
         {{ days_after('last_purchase_on', 'ceil(cycle_days)') }} as expected_next_purchase_on,
-        cast(repurchases as integer) as cycles_held,
+        cycles_held,
         cast(case when cycle_days is not null then cycles_due else 0 end as integer) as cycles_due,
         cast(
-            case when cycle_days is not null then repurchases * 1.0 / nullif(cycles_due, 0) end as decimal(9, 4)
+            case when cycle_days is not null then cycles_held * 1.0 / nullif(cycles_due, 0) end as decimal(9, 4)
         ) as repurchase_rate,
-        cast(
-            purchases - case when days_since_first_purchase <= spend_days then 1 else 0 end as integer
-        ) as window_repeat_purchases,
-        cast(
-            recent_purchases - case when days_since_first_purchase <= repeat_days then 1 else 0 end as integer
-        ) as recent_repeat_purchases,
-        cast(promoted_purchases as integer) as promoted_purchases,
+        purchases - case when days_since_first_purchase <= spend_days then 1 else 0 end as window_repeat_purchases,
+        recent_purchases - case when days_since_first_purchase <= repeat_days then 1 else 0 end
+            as recent_repeat_purchases,
+        promoted_purchases,
         cast(promoted_purchases * 1.0 / nullif(purchases, 0) as decimal(9, 4)) as promotion_share,
-        cast(new_item_purchases as integer) as new_item_purchases,
+        new_item_purchases,
         cast(new_item_purchases * 1.0 / nullif(purchases, 0) as decimal(9, 4)) as new_item_share,
         cast(returned_amount / nullif(gross_amount, 0) as decimal(18, 4)) as return_share,
-        cast(categories as integer) as window_categories,
+        window_categories,
         -- A change needs a year before to compare with.
-        cast(case when purchases_before > 0 then categories - categories_before end as integer) as category_change,
+        case when purchases_before > 0 then window_categories - categories_before end as category_change,
         cast(
             purchased_amount / nullif(purchases, 0) - amount_before / nullif(purchases_before, 0) as decimal(18, 4)
         ) as order_value_change,
-        cast(complaints as integer) as window_complaints,
+        window_complaints,
         cast(service_points * 1.0 / nullif(service_answers, 0) as decimal(9, 2)) as service_score,
-        cast(contribution_points as decimal(18, 4)) as contribution_points,
+        contribution_points,
         -- What the next night goes on from.
-        {%- for count in ['purchases', 'expected_cycles', 'service_points', 'service_answers', 'recent_purchases',
-            'purchases_before', 'categories_before'] %}
-        cast({{ count }} as integer) as {{ count }},
-        {%- endfor %}
-        {%- for amount in ['purchased_amount', 'gross_amount', 'returned_amount', 'amount_before'] %}
-        cast({{ amount }} as decimal(18, 4)) as {{ amount }},
-        {%- endfor %}
+        purchases,
+        expected_cycles,
+        service_points,
+        service_answers,
+        recent_purchases,
+        purchases_before,
+        categories_before,
+        purchased_amount,
+        gross_amount,
+        returned_amount,
+        amount_before,
         first_purchase_on,
         last_purchase_on
     from missed

@@ -137,7 +137,7 @@ due_changes as (
 ),
 
 steps as (
-    {{ running_steps(measures, 'decimal(18, 4)') }}
+    {{ running_steps(amounts=measures) }}
 )
 
 select * from steps

@@ -207,7 +207,7 @@ due_changes as (
 ),
 
 steps as (
-    {{ running_steps(measures, 'integer', first='active_on') }}
+    {{ running_steps(counts=measures, firsts={'first_active_on': 'active_on'}) }}
 )
 
 select * from steps

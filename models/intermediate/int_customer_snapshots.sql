@@ -1,8 +1,7 @@
 {{ config(materialized='kept', due='counted') }}
-{%- set measures = [
-    'purchases', 'units_bought', 'net_amount', 'window_purchases', 'window_spend', 'recent_interactions',
-    'earlier_interactions',
-] %}
+{%- set counts = ['total_purchases', 'window_purchases', 'recent_interactions', 'activity_change'] %}
+{%- set amounts = ['units_bought', 'total_spend', 'window_spend', 'month_revenue'] %}
+{%- set measures = counts + amounts %}
 with
 
 as_of as (
@@ -84,10 +83,22 @@ changes as (
         purchase_days.customer_id,
         window_sets.window_set,
         purchase_days.purchased_on as changed_on,
-        {{ measures_of(measures, own=['purchases', 'units_bought', 'net_amount'], of='purchase_days', given={
-            'window_purchases': 'purchase_days.purchases', 'window_spend': 'purchase_days.net_amount'
+        {{ measures_of(measures, own=['units_bought'], of='purchase_days', given={
+            'total_purchases': 'purchase_days.purchases', 'window_purchases': 'purchase_days.purchases',
+            'total_spend': 'purchase_days.net_amount', 'window_spend': 'purchase_days.net_amount',
+            'month_revenue': 'purchase_days.net_amount'
         }) }},
         case when purchase_days.purchases > 0 then purchase_days.purchased_on end as purchased_on,
+        cast(null as date) as interacted_on
+    from purchase_days
+    cross join window_sets
+    union all
+    select
+        purchase_days.customer_id,
+        window_sets.window_set,
+        {{ days_after('last_day(purchase_days.purchased_on)', '1') }} as changed_on,
+        {{ measures_of(measures, given={'month_revenue': '-purchase_days.net_amount'}) }},
+        cast(null as date) as purchased_on,
         cast(null as date) as interacted_on
     from purchase_days
     cross join window_sets
@@ -108,19 +119,22 @@ changes as (
         interaction_days.customer_id,
         window_sets.window_set,
         interaction_days.interacted_on as changed_on,
-        {{ measures_of(measures, given={'recent_interactions': 'interaction_days.interactions'}) }},
+        {{ measures_of(measures, given={
+            'recent_interactions': 'interaction_days.interactions', 'activity_change': 'interaction_days.interactions'
+        }) }},
         cast(null as date) as purchased_on,
         interaction_days.interacted_on
     from interaction_days
     cross join window_sets
     union all
+    -- From the window into the one before, with which it is compared.
     select
         interaction_days.customer_id,
         window_sets.window_set,
         {{ days_after('interaction_days.interacted_on', 'window_sets.activity_days + 1') }} as changed_on,
         {{ measures_of(measures, given={
             'recent_interactions': '-interaction_days.interactions',
-            'earlier_interactions': 'interaction_days.interactions'
+            'activity_change': '-2 * interaction_days.interactions'
         }) }},
         cast(null as date) as purchased_on,
         cast(null as date) as interacted_on
@@ -131,7 +145,7 @@ changes as (
         interaction_days.customer_id,
         window_sets.window_set,
         {{ days_after('interaction_days.interacted_on', '2 * (window_sets.activity_days + 1)') }} as changed_on,
-        {{ measures_of(measures, given={'earlier_interactions': '-interaction_days.interactions'}) }},
+        {{ measures_of(measures, given={'activity_change': 'interaction_days.interactions'}) }},
         cast(null as date) as purchased_on,
         cast(null as date) as interacted_on
     from interaction_days
@@ -143,109 +157,41 @@ due_changes as (
 ),
 
 steps as (
-    select
-        customer_id,
-        window_set,
-        counted_on as evaluated_on,
-        sum(purchases) as purchases,
-        sum(units_bought) as units_bought,
-        sum(net_amount) as net_amount,
-        sum(window_purchases) as window_purchases,
-        sum(window_spend) as window_spend,
-        sum(recent_interactions) as recent_interactions,
-        sum(earlier_interactions) as earlier_interactions,
-        -- What was bought before the first month belongs to no month of the history.
-        sum(case when last_day(changed_on) >= counted_on then net_amount else 0 end) as month_revenue,
-        max(purchased_on) as last_purchase_on,
-        max(interacted_on) as last_interaction_on
-    from due_changes
-    group by
-        customer_id,
-        window_set,
-        counted_on
-    {%- if counted_until() %}
-    union all
-    select
-        kept.customer_id,
-        kept.window_set,
-        kept.evaluated_on,
-        kept.total_purchases as purchases,
-        kept.units_bought,
-        kept.total_spend as net_amount,
-        kept.window_purchases,
-        kept.window_spend,
-        kept.recent_interactions,
-        kept.recent_interactions - kept.activity_change as earlier_interactions,
-        0 as month_revenue,
-        kept.last_purchase_on,
-        kept.last_interaction_on
-    from ({{ counted_before() }}) as kept
-    {%- endif %}
+    {{ running_steps(
+        counts,
+        amounts,
+        lasts={'last_purchase_on': 'purchased_on', 'last_interaction_on': 'interacted_on'}
+    ) }}
 ),
 
-running as (
-    select
-        customer_id,
-        window_set,
-        evaluated_on,
-        month_revenue,
-        sum(purchases) over so_far as total_purchases,
-        sum(units_bought) over so_far as units_bought,
-        sum(net_amount) over so_far as total_spend,
-        sum(window_purchases) over so_far as window_purchases,
-        sum(window_spend) over so_far as window_spend,
-        sum(recent_interactions) over so_far as recent_interactions,
-        sum(earlier_interactions) over so_far as earlier_interactions,
-        max(last_purchase_on) over so_far as last_purchase_on,
-        max(last_interaction_on) over so_far as last_interaction_on,
-        lead(evaluated_on) over (partition by customer_id, window_set order by evaluated_on) as next_step_on
-    from steps
-    window so_far as (
-        partition by customer_id, window_set
-        order by evaluated_on
-        rows between unbounded preceding and current row
-    )
-),
-
--- Each state holds on every day of evaluation until the next step.
-spread as (
-    select
-        running.*,
-        evaluation_days.evaluated_on as spread_on
-    from running
-    inner join evaluation_days
-        on
-            running.window_set = evaluation_days.window_set
-            and running.evaluated_on <= evaluation_days.evaluated_on
-            and coalesce(running.next_step_on, cast('9999-12-31' as date)) > evaluation_days.evaluated_on
-    where {{ is_due('counted', 'running.customer_id', 'evaluation_days.evaluated_on') }}
-),
-
+-- Each step holds on every day of evaluation until the next.
 snapshots as (
     select
-        spread.customer_id,
-        spread.spread_on as evaluated_on,
-        cast(spread.total_purchases as integer) as total_purchases,
-        cast(spread.units_bought as decimal(18, 4)) as units_bought,
-        cast(spread.total_spend as decimal(18, 4)) as total_spend,
-        cast(spread.window_purchases as integer) as window_purchases,
-        cast(spread.window_spend as decimal(18, 4)) as window_spend,
-        cast(spread.recent_interactions as integer) as recent_interactions,
-        cast(spread.recent_interactions - spread.earlier_interactions as integer) as activity_change,
-        spread.last_purchase_on,
-        spread.last_interaction_on,
-        {{ days_between('spread.last_purchase_on', 'spread.spread_on') }} as days_since_purchase,
+        steps.customer_id,
+        evaluation_days.evaluated_on,
+        {%- for measure in measures %}
+        steps.{{ measure }},
+        {%- endfor %}
+        steps.last_purchase_on,
+        steps.last_interaction_on,
+        {{ days_between('steps.last_purchase_on', 'evaluation_days.evaluated_on') }} as days_since_purchase,
         case
-            when customers.first_purchase_on <= spread.spread_on
-                then {{ days_between('customers.first_purchase_on', 'spread.spread_on') }}
+            when customers.first_purchase_on <= evaluation_days.evaluated_on
+                then {{ days_between('customers.first_purchase_on', 'evaluation_days.evaluated_on') }}
         end as days_since_first_purchase,
-        {{ days_between('greatest(spread.last_interaction_on, customers.known_from)', 'spread.spread_on') }}
-            as days_since_interaction,
-        {{ days_between('customers.known_from', 'spread.spread_on') }} as tenure_days,
-        cast(case when spread.evaluated_on = spread.spread_on then spread.month_revenue else 0 end as decimal(18, 4))
-            as month_revenue
-    from spread
-    inner join customers on spread.customer_id = customers.customer_id
+        {{ days_between(
+            'greatest(steps.last_interaction_on, customers.known_from)',
+            'evaluation_days.evaluated_on'
+        ) }} as days_since_interaction,
+        {{ days_between('customers.known_from', 'evaluation_days.evaluated_on') }} as tenure_days
+    from steps
+    inner join evaluation_days
+        on
+            steps.window_set = evaluation_days.window_set
+            and steps.from_day <= evaluation_days.evaluated_on
+            and steps.to_day > evaluation_days.evaluated_on
+    inner join customers on steps.customer_id = customers.customer_id
+    where {{ is_due('counted', 'steps.customer_id', 'evaluation_days.evaluated_on') }}
 )
 
 select * from snapshots
