@@ -11,12 +11,24 @@ import duckdb
 from orchestration.identity.kept_pairs import compare_known
 from orchestration.identity.policy import IdentityPolicy
 
+JUDGED = {
+    "phone": "phone",
+    "email": "email",
+    "user_name": "user_name",
+    "unionid": "unionid",
+    "id_card": "id_card",
+    "address": "address_key",
+    "birthday": "birthday::varchar",
+}
+"""Kinds of value that `over_shared` judges, with the SQL of each over `identity.records`."""
 
-def _shared(kind: str, column: str, max_people: str, max_records: str = "null") -> str:
-    """SQL of the values of a column that more people, or more records, share than the limits allow.
+
+def _shared(kind: str, max_people: str, max_records: str = "null") -> str:
+    """SQL of the values of a kind that more people, or more records, share than the limits allow.
 
     Names are counted only of values in so many records, which few are.
     """
+    column = JUDGED[kind]
     return f"""
 select '{kind}' as kind, {column} as value, count(distinct coalesce(pinyin_key, name_key)) as people,
     count(*) as records
@@ -49,19 +61,19 @@ where m.source not in ('pos.members', 'ecommerce.customers') and coalesce(m.memb
 # Values that so many people share that they say nothing about one of them, learned from the records at hand.
 _OVER_SHARED = f"""
 create or replace temp table over_shared as
-{_shared("phone", "phone", "$max_people_per_phone", "$max_records_per_phone")}
+{_shared("phone", "$max_people_per_phone", "$max_records_per_phone")}
 union all
-{_shared("email", "email", "$max_people_per_email", "$max_records_per_email")}
+{_shared("email", "$max_people_per_email", "$max_records_per_email")}
 union all
-{_shared("user_name", "user_name", "$max_people_per_user_name", "$max_records_per_user_name")}
+{_shared("user_name", "$max_people_per_user_name", "$max_records_per_user_name")}
 union all
-{_shared("unionid", "unionid", "$max_people_per_unionid")}
+{_shared("unionid", "$max_people_per_unionid")}
 union all
-{_shared("id_card", "id_card", "$max_people_per_id_card")}
+{_shared("id_card", "$max_people_per_id_card")}
 union all
-{_shared("address", "address_key", "$max_people_per_address")}
+{_shared("address", "$max_people_per_address")}
 union all
-select 'birthday', birthday::varchar, count(distinct coalesce(pinyin_key, name_key)), count(*)
+select 'birthday', {JUDGED["birthday"]}, count(distinct coalesce(pinyin_key, name_key)), count(*)
 from identity.records
 where birthday is not null
 group by birthday

@@ -11,7 +11,7 @@ not, or the reverse. All are described anew where policy, code or engine changed
 import duckdb
 
 from orchestration.database import table_exists, transaction
-from orchestration.identity.deterministic import describe, judge_values
+from orchestration.identity.deterministic import JUDGED, describe, judge_values
 from orchestration.identity.kept_pairs import content_of
 from orchestration.identity.policy import IdentityPolicy
 from orchestration.identity.recipes import most_of_it, note_recipe, recipe, recipe_of, why_all_is_due
@@ -36,7 +36,11 @@ union all
 select 'word', word from common_words
 """
 
-_DUE = """
+_HOLDS_RETRUSTED = "\n    or ".join(
+    f"r.{column} in (select value from retrusted where kind = '{kind}')" for kind, column in JUDGED.items()
+)
+
+_DUE = f"""
 create or replace temp table retrusted as
 (from distrusted except from identity.distrusted)
 union all
@@ -48,13 +52,7 @@ select coalesce(o.owner_id, r.record_id)
 from identity.records as r
 left join owned as o using (record_id)
 where
-    r.phone in (select value from retrusted where kind = 'phone')
-    or r.email in (select value from retrusted where kind = 'email')
-    or r.user_name in (select value from retrusted where kind = 'user_name')
-    or r.unionid in (select value from retrusted where kind = 'unionid')
-    or r.id_card in (select value from retrusted where kind = 'id_card')
-    or r.address_key in (select value from retrusted where kind = 'address')
-    or r.birthday::varchar in (select value from retrusted where kind = 'birthday')
+    {_HOLDS_RETRUSTED}
     or list_has_any(r.address_words, (select list(value) from retrusted where kind = 'word'))
 """
 
