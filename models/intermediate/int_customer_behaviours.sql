@@ -5,11 +5,12 @@
     'service_points', 'service_answers',
 ] %}
 {%- set window_amounts = ['purchased_amount', 'gross_amount', 'returned_amount', 'contribution_points'] %}
+{%- set window_measures = window_counts + window_amounts %}
 {%- set counts = window_counts + ['recent_purchases', 'purchases_before', 'window_categories', 'categories_before'] %}
 {%- set amounts = window_amounts + ['amount_before', 'purchase_cycle_days'] %}
 {%- set measures = counts + amounts %}
 {#- What a day of facts can add. -#}
-{%- set daily = window_counts + window_amounts + ['purchase_cycle_days'] %}
+{%- set daily = window_measures + ['purchase_cycle_days'] %}
 with
 
 as_of as (
@@ -195,6 +196,46 @@ category_changes as (
     where ends
 ),
 
+-- What a fact is added to (1) and taken away from (-1), and after how many days: on its day it is recent and in the
+-- window; it leaves the half year, then the window, from when on it is in the one before, and that in the end.
+phases as (
+    select
+        window_set,
+        0 as days_later,
+        1 as is_new,
+        1 as is_recent,
+        1 as in_window,
+        0 as in_window_before
+    from window_sets
+    union all
+    select
+        window_set,
+        repeat_days + 1 as days_later,
+        0 as is_new,
+        -1 as is_recent,
+        0 as in_window,
+        0 as in_window_before
+    from window_sets
+    union all
+    select
+        window_set,
+        spend_days + 1 as days_later,
+        0 as is_new,
+        0 as is_recent,
+        -1 as in_window,
+        1 as in_window_before
+    from window_sets
+    union all
+    select
+        window_set,
+        2 * (spend_days + 1) as days_later,
+        0 as is_new,
+        0 as is_recent,
+        0 as in_window,
+        -1 as in_window_before
+    from window_sets
+),
+
 changes as (
     select
         customers.customer_id,
@@ -207,45 +248,18 @@ changes as (
     union all
     select
         facts.customer_id,
-        window_sets.window_set,
-        facts.day as changed_on,
-        {{ measures_of(measures, own=daily, of='facts', given={'recent_purchases': 'facts.purchases'}) }},
-        facts.purchased_on
-    from facts
-    cross join window_sets
-    union all
-    select
-        facts.customer_id,
-        window_sets.window_set,
-        {{ days_after('facts.day', 'window_sets.spend_days + 1') }} as changed_on,
-        {{ measures_of(measures, own=window_counts + window_amounts, of='facts', sign='-', given={
-            'purchases_before': 'facts.purchases', 'amount_before': 'facts.purchased_amount'
+        phases.window_set,
+        {{ days_after('facts.day', 'phases.days_later') }} as changed_on,
+        {{ measures_of(measures, own=window_measures, of='facts', times='phases.in_window', given={
+            'recent_purchases': 'phases.is_recent * facts.purchases',
+            'purchases_before': 'phases.in_window_before * facts.purchases',
+            'amount_before': 'phases.in_window_before * facts.purchased_amount',
+            'purchase_cycle_days': 'phases.is_new * facts.purchase_cycle_days'
         }) }},
-        cast(null as date) as purchased_on
+        case when phases.is_new = 1 then facts.purchased_on end as purchased_on
     from facts
-    cross join window_sets
-    union all
-    select
-        facts.customer_id,
-        window_sets.window_set,
-        {{ days_after('facts.day', '2 * (window_sets.spend_days + 1)') }} as changed_on,
-        {{ measures_of(measures, given={
-            'purchases_before': '-facts.purchases', 'amount_before': '-facts.purchased_amount'
-        }) }},
-        cast(null as date) as purchased_on
-    from facts
-    cross join window_sets
-    where facts.purchases > 0
-    union all
-    select
-        facts.customer_id,
-        window_sets.window_set,
-        {{ days_after('facts.day', 'window_sets.repeat_days + 1') }} as changed_on,
-        {{ measures_of(measures, given={'recent_purchases': '-facts.purchases'}) }},
-        cast(null as date) as purchased_on
-    from facts
-    cross join window_sets
-    where facts.purchases > 0
+    cross join phases
+    where facts.purchases > 0 or phases.in_window <> 0
     union all
     select
         customer_id,

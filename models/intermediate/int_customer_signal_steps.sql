@@ -39,10 +39,6 @@ window_sets as (
     from evaluation_days
 ),
 
-activity_days as (
-    select * from {{ ref('int_activity_days_aggregated') }}
-),
-
 cases as (
     select
         case_id,
@@ -125,46 +121,44 @@ opinions as (
     where customer_id is not null and solved_on is not null
 ),
 
+-- What an activity is added to (1) and taken away from (-1), and after how many days: it is recent, then part of the
+-- habit that the recent days are compared with, then neither.
+phases as (
+    select
+        window_set,
+        0 as days_later,
+        1 as is_recent,
+        0 as in_habit
+    from window_sets
+    union all
+    select
+        window_set,
+        activity_days + 1 as days_later,
+        -1 as is_recent,
+        1 as in_habit
+    from window_sets
+    union all
+    select
+        window_set,
+        activity_days + spend_days + 2 as days_later,
+        0 as is_recent,
+        -1 as in_habit
+    from window_sets
+),
+
 changes as (
     select
-        activity_days.customer_id,
-        window_sets.window_set,
-        activity_days.active_on as changed_on,
-        activity_days.active_on,
+        days.customer_id,
+        phases.window_set,
+        {{ days_after('days.active_on', 'phases.days_later') }} as changed_on,
+        case when phases.days_later = 0 then days.active_on end as active_on,
         {%- for habit in habits %}
-        activity_days.{{ habit }} as recent_{{ habit }},
-        0 as habit_{{ habit }},
+        phases.is_recent * days.{{ habit }} as recent_{{ habit }},
+        phases.in_habit * days.{{ habit }} as habit_{{ habit }},
         {%- endfor %}
         {{ measures_of(told) }}
-    from activity_days
-    cross join window_sets
-    union all
-    select
-        activity_days.customer_id,
-        window_sets.window_set,
-        {{ days_after('activity_days.active_on', 'window_sets.activity_days + 1') }} as changed_on,
-        cast(null as date) as active_on,
-        {%- for habit in habits %}
-        -activity_days.{{ habit }} as recent_{{ habit }},
-        activity_days.{{ habit }} as habit_{{ habit }},
-        {%- endfor %}
-        {{ measures_of(told) }}
-    from activity_days
-    cross join window_sets
-    union all
-    select
-        activity_days.customer_id,
-        window_sets.window_set,
-        {{ days_after('activity_days.active_on', 'window_sets.activity_days + window_sets.spend_days + 2') }}
-            as changed_on,
-        cast(null as date) as active_on,
-        {%- for habit in habits %}
-        0 as recent_{{ habit }},
-        -activity_days.{{ habit }} as habit_{{ habit }},
-        {%- endfor %}
-        {{ measures_of(told) }}
-    from activity_days
-    cross join window_sets
+    from {{ ref('int_activity_days_aggregated') }} as days
+    cross join phases
     union all
     select
         opinions.customer_id,
@@ -181,7 +175,7 @@ changes as (
         window_sets.window_set,
         {{ days_after('opinions.dated_on', 'window_sets.spend_days + 1') }} as changed_on,
         cast(null as date) as active_on,
-        {{ measures_of(measures, own=opinions, of='opinions', sign='-') }}
+        {{ measures_of(measures, own=opinions, of='opinions', times='-1') }}
     from opinions
     cross join window_sets
     where opinions.from_day <= {{ days_after('opinions.dated_on', 'window_sets.spend_days') }}

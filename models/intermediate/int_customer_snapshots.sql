@@ -52,10 +52,6 @@ customers as (
     left join first_purchases on known.customer_id = first_purchases.customer_id
 ),
 
-purchase_days as (
-    select * from {{ ref('int_purchase_days_aggregated') }}
-),
-
 interaction_days as (
     select
         customer_id,
@@ -65,6 +61,31 @@ interaction_days as (
     group by
         customer_id,
         interacted_on
+),
+
+-- What an interaction is added to (1) and taken away from (-1), and after how many days: it is recent, then in the
+-- window before, with which the recent ones are compared, then in neither.
+phases as (
+    select
+        window_set,
+        0 as days_later,
+        1 as is_recent,
+        1 as of_change
+    from window_sets
+    union all
+    select
+        window_set,
+        activity_days + 1 as days_later,
+        -1 as is_recent,
+        -2 as of_change
+    from window_sets
+    union all
+    select
+        window_set,
+        2 * (activity_days + 1) as days_later,
+        0 as is_recent,
+        1 as of_change
+    from window_sets
 ),
 
 -- What each day adds to a running metric, and what the end of its window takes away again.
@@ -90,7 +111,7 @@ changes as (
         }) }},
         case when purchase_days.purchases > 0 then purchase_days.purchased_on end as purchased_on,
         cast(null as date) as interacted_on
-    from purchase_days
+    from {{ ref('int_purchase_days_aggregated') }} as purchase_days
     cross join window_sets
     union all
     select
@@ -100,7 +121,7 @@ changes as (
         {{ measures_of(measures, given={'month_revenue': '-purchase_days.net_amount'}) }},
         cast(null as date) as purchased_on,
         cast(null as date) as interacted_on
-    from purchase_days
+    from {{ ref('int_purchase_days_aggregated') }} as purchase_days
     cross join window_sets
     union all
     select
@@ -112,44 +133,21 @@ changes as (
         }) }},
         cast(null as date) as purchased_on,
         cast(null as date) as interacted_on
-    from purchase_days
+    from {{ ref('int_purchase_days_aggregated') }} as purchase_days
     cross join window_sets
     union all
     select
         interaction_days.customer_id,
-        window_sets.window_set,
-        interaction_days.interacted_on as changed_on,
+        phases.window_set,
+        {{ days_after('interaction_days.interacted_on', 'phases.days_later') }} as changed_on,
         {{ measures_of(measures, given={
-            'recent_interactions': 'interaction_days.interactions', 'activity_change': 'interaction_days.interactions'
+            'recent_interactions': 'phases.is_recent * interaction_days.interactions',
+            'activity_change': 'phases.of_change * interaction_days.interactions'
         }) }},
         cast(null as date) as purchased_on,
-        interaction_days.interacted_on
+        case when phases.days_later = 0 then interaction_days.interacted_on end as interacted_on
     from interaction_days
-    cross join window_sets
-    union all
-    -- From the window into the one before, with which it is compared.
-    select
-        interaction_days.customer_id,
-        window_sets.window_set,
-        {{ days_after('interaction_days.interacted_on', 'window_sets.activity_days + 1') }} as changed_on,
-        {{ measures_of(measures, given={
-            'recent_interactions': '-interaction_days.interactions',
-            'activity_change': '-2 * interaction_days.interactions'
-        }) }},
-        cast(null as date) as purchased_on,
-        cast(null as date) as interacted_on
-    from interaction_days
-    cross join window_sets
-    union all
-    select
-        interaction_days.customer_id,
-        window_sets.window_set,
-        {{ days_after('interaction_days.interacted_on', '2 * (window_sets.activity_days + 1)') }} as changed_on,
-        {{ measures_of(measures, given={'activity_change': 'interaction_days.interactions'}) }},
-        cast(null as date) as purchased_on,
-        cast(null as date) as interacted_on
-    from interaction_days
-    cross join window_sets
+    cross join phases
 ),
 
 due_changes as (

@@ -2,17 +2,17 @@
 {%- set schemes = official_schemes() %}
 {#- KPI, what is summed, what it is counted of: per case and day of evaluation, empty where the case does not count. -#}
 {%- set measures = [
-    ('first_response_minutes', 'first_response_clock', 'has_first_response'),
-    ('handling_minutes', 'handling_clock', 'has_handling'),
-    ('complaint_resolution_minutes', 'is_complaint * resolution_clock', 'is_complaint * has_resolution'),
-    ('problem_solved_rate', 'is_settled', 'has_solution'),
-    ('closed_loop_rate', 'is_closed_loop', 'has_solution'),
-    ('objection_response_rate', 'is_objection_in_time', 'has_objection_judged'),
-    ('complex_solution_rate', 'is_complex_in_time', 'has_complex_judged'),
-    ('repeat_contact_rate', 'is_repeat', 'is_contact'),
-    ('bot_containment_rate', 'is_contained', 'is_bot'),
-    ('second_touch_rate', 'is_second_touch', 'is_bot_contact'),
-    ('sales_service_link_rate', 'is_of_buyer', 'is_case'),
+    ('first_response_minutes', 'judged.first_response_clock', 'judged.has_first_response'),
+    ('handling_minutes', 'judged.handling_clock', 'judged.has_handling'),
+    ('complaint_resolution_minutes', 'judged.is_complaint * judged.resolution_clock', 'judged.is_complaint * judged.has_resolution'),
+    ('problem_solved_rate', 'judged.is_settled', 'judged.has_solution'),
+    ('closed_loop_rate', 'judged.is_closed_loop', 'judged.has_solution'),
+    ('objection_response_rate', 'judged.is_objection_in_time', 'judged.has_objection_judged'),
+    ('complex_solution_rate', 'judged.is_complex_in_time', 'judged.has_complex_judged'),
+    ('repeat_contact_rate', 'judged.is_repeat', 'judged.is_contact'),
+    ('bot_containment_rate', 'judged.is_contained', 'judged.is_bot'),
+    ('second_touch_rate', 'judged.is_second_touch', 'judged.is_bot_contact'),
+    ('sales_service_link_rate', 'judged.is_of_buyer', 'judged.is_case'),
 ] %}
 with
 
@@ -158,7 +158,8 @@ repurchases as (
 -- What was known of each case at the end of each day of evaluation.
 dated as (
     select
-        days.*,
+        days.evaluated_on,
+        days.evaluated_end,
         cases.case_id,
         cases.customer_id,
         coalesce(cases.channel, 'unknown') as channel,
@@ -312,29 +313,33 @@ judged as (
 
 case_cube as (
     select
-        evaluated_on,
-        tier,
-        channel,
+        judged.evaluated_on,
+        judged.tier,
+        judged.channel,
         {% for kpi, numerator, denominator in measures -%}
-        coalesce(sum(case when age_days <= {{ kpi }}_days then {{ numerator }} end), 0)
+        coalesce(sum(case when judged.age_days <= days.{{ kpi }}_days then {{ numerator }} end), 0)
             as {{ kpi }}_numerator,
-        coalesce(sum(case when age_days <= {{ kpi }}_days then {{ denominator }} end), 0) as {{ kpi }}_denominator,
+        coalesce(sum(case when judged.age_days <= days.{{ kpi }}_days then {{ denominator }} end), 0)
+            as {{ kpi }}_denominator,
         {% endfor -%}
-        sum(case when age_days <= timeout_complaint_change_days then is_timeout_complaint else 0 end) as timeouts,
+        sum(
+            case when judged.age_days <= days.timeout_complaint_change_days then judged.is_timeout_complaint else 0 end
+        ) as timeouts,
         sum(
             case
                 when
-                    age_days > timeout_complaint_change_days
-                    and age_days <= 2 * timeout_complaint_change_days + 1
-                    then is_timeout_complaint
+                    judged.age_days > days.timeout_complaint_change_days
+                    and judged.age_days <= 2 * days.timeout_complaint_change_days + 1
+                    then judged.is_timeout_complaint
                 else 0
             end
         ) as timeouts_before
     from judged
+    inner join days on judged.evaluated_on = days.evaluated_on
     group by
-        evaluated_on,
-        tier,
-        channel
+        judged.evaluated_on,
+        judged.tier,
+        judged.channel
 ),
 
 -- The last recommendation after a complaint was settled, as known on the day.
@@ -347,11 +352,12 @@ recommendations as (
         max(judged.promoter_score) as promoter_score,
         max_by(surveys.nps, surveys.responded_at) as nps_after
     from judged
+    inner join days on judged.evaluated_on = days.evaluated_on
     inner join surveys
         on judged.customer_id = surveys.customer_id and surveys.nps is not null
     where
         judged.is_complaint = 1
-        and judged.age_days <= judged.complaint_to_promoter_days
+        and judged.age_days <= days.complaint_to_promoter_days
         and surveys.responded_at < judged.evaluated_end
         and surveys.responded_at >= coalesce(judged.resolved_at, judged.responded_at, judged.opened_at)
         and {{ days_between(
@@ -382,22 +388,26 @@ promoter_cube as (
 -- A customer with several unsolved complaints counts once, under the channel of the last.
 unsolved as (
     select
-        evaluated_on,
-        tier,
-        channel,
+        judged.evaluated_on,
+        judged.tier,
+        judged.channel,
         max(
-            case when {{ days_between('opened_on', 'repurchased_on') }} <= repurchase_days then 1 else 0 end
-        ) over (partition by evaluated_on, customer_id) as has_bought,
+            case
+                when {{ days_between('judged.opened_on', 'judged.repurchased_on') }} <= judged.repurchase_days then 1
+                else 0
+            end
+        ) over (partition by judged.evaluated_on, judged.customer_id) as has_bought,
         row_number() over (
-            partition by evaluated_on, customer_id
-            order by opened_at desc, case_id desc
+            partition by judged.evaluated_on, judged.customer_id
+            order by judged.opened_at desc, judged.case_id desc
         ) as place
     from judged
+    inner join days on judged.evaluated_on = days.evaluated_on
     where
-        is_complaint = 1
-        and not is_solved
-        and customer_id is not null
-        and age_days <= unsolved_complaint_repurchase_days
+        judged.is_complaint = 1
+        and not judged.is_solved
+        and judged.customer_id is not null
+        and judged.age_days <= days.unsolved_complaint_repurchase_days
 ),
 
 unsolved_cube as (
@@ -418,15 +428,16 @@ unsolved_cube as (
 -- Who complained, of all customers of the tier: those are counted with the customers.
 complainers as (
     select
-        evaluated_on,
-        tier,
+        judged.evaluated_on,
+        judged.tier,
         cast(null as varchar(200)) as channel,
-        count(distinct customer_id) as complainers
+        count(distinct judged.customer_id) as complainers
     from judged
-    where is_complaint = 1 and customer_id is not null and age_days <= complaint_rate_days
+    inner join days on judged.evaluated_on = days.evaluated_on
+    where judged.is_complaint = 1 and judged.customer_id is not null and judged.age_days <= days.complaint_rate_days
     group by
-        evaluated_on,
-        tier
+        judged.evaluated_on,
+        judged.tier
 ),
 
 counts as (

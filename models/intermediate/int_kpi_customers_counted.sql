@@ -1,13 +1,10 @@
 -- depends_on: {{ ref('tier_schemes') }}
 {%- set schemes = official_schemes() %}
+-- Each part reads the states themselves: a CTE that several read is copied, here a row for each month of everybody.
 with
 
 days as (
     select * from {{ ref('int_kpi_days') }}
-),
-
-states as (
-    select * from {{ ref('int_customer_states') }}
 ),
 
 core_versions as (
@@ -85,7 +82,7 @@ customers as (
                 >= {{ days_after('states.evaluated_on', '-days.days_first_to_second_days') }}
                 then {{ days_between('second_purchases.first_on', 'second_purchases.second_on') }}
         end as days_to_second
-    from states
+    from {{ ref('int_customer_states') }} as states
     inner join days on states.evaluated_on = days.evaluated_on
     left join purchase_channels
         on
@@ -142,7 +139,7 @@ cohorts as (
         core.tier
     from days
     inner join days as start_days on days.core_since_on = start_days.evaluated_on
-    inner join states on start_days.evaluated_on = states.evaluated_on
+    inner join {{ ref('int_customer_states') }} as states on start_days.evaluated_on = states.evaluated_on
     inner join core
         on
             start_days.evaluated_on = core.evaluated_on
@@ -157,7 +154,7 @@ cohorts as (
         coalesce({{ tier_in(schemes, 'start_days.official_scheme', 'states') }}, 'unknown') as tier
     from days
     inner join days as start_days on days.dormant_since_on = start_days.evaluated_on
-    inner join states
+    inner join {{ ref('int_customer_states') }} as states
         on
             start_days.evaluated_on = states.evaluated_on
             and states.total_purchases > 0
@@ -173,7 +170,7 @@ cohort_cube as (
         count(*) as customers,
         sum(case when states.last_purchase_on > cohorts.since_on then 1 else 0 end) as buyers
     from cohorts
-    inner join states
+    inner join {{ ref('int_customer_states') }} as states
         on cohorts.customer_id = states.customer_id and cohorts.evaluated_on = states.evaluated_on
     left join purchase_channels
         on
@@ -191,7 +188,7 @@ spenders as (
         evaluated_on,
         window_spend,
         row_number() over (partition by evaluated_on order by window_spend desc) as place
-    from states
+    from {{ ref('int_customer_states') }}
     where window_spend > 0
 ),
 
@@ -199,7 +196,7 @@ tops as (
     select
         days.evaluated_on,
         cast(ceil(count(*) * max(days.top_share)) as integer) as top_customers
-    from states
+    from {{ ref('int_customer_states') }} as states
     inner join days on states.evaluated_on = days.evaluated_on
     where states.window_spend > 0
     group by days.evaluated_on
