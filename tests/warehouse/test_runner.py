@@ -55,8 +55,8 @@ def test_a_memory_limit_is_always_a_size_duckdb_can_read() -> None:
     assert runner.environment(Settings(memory_limit=None))["C360_MEMORY_LIMIT"].endswith("MiB")
 
 
-@pytest.mark.parametrize(("size", "at_once"), [(0, 2), (199_000_000, 2), (201_000_000, 1)])
-def test_models_are_built_one_at_a_time_where_the_database_is_much_larger_than_memory(
+@pytest.mark.parametrize(("size", "at_once"), [(0, 2), (49_000_000, 2), (51_000_000, 1)])
+def test_models_are_built_one_at_a_time_where_the_database_is_large_for_the_memory(
     tmp_path: Path, size: int, at_once: int
 ) -> None:
     settings = Settings(warehouse=tmp_path, memory_limit="100MB")
