@@ -1,7 +1,7 @@
 """What a night must build anew: customers whose facts changed, and days that were not evaluated before.
 
 What belongs here: deciding it, and the notes that make the decision safe. What does not: the rows (`models/`, macro
-`increments.sql`), days whose fit changed (`valuation/values.py` adds them) and customers a cut point moved across
+`increments.sql`), days whose fit changed (`valuation/kept_days.py` adds them) and customers a cut point moved across
 (`int_customers_moved` adds them).
 
 The notes say from what facts and windows the kept tables were made. They are brought up to date in one transaction with

@@ -55,14 +55,17 @@ def valuation(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterat
         counts = {
             table: connection.execute(f"select count(*) from valuation.{table}").fetchall()[0][0] for table in _TABLES
         }
-    shown = {name: report.last_fit[name] for name in _SHOWN if report.last_fit.get(name) is not None}
+    said = {
+        "customer_values": {"days_due": f"{report.days_due} of {report.days}"},
+        "fits": {name: report.last_fit[name] for name in _SHOWN if report.last_fit.get(name) is not None},
+    }
     for table, columns in schemas.items():
         yield dg.MaterializeResult(
             asset_key=["valuation", table],
             metadata={
                 "dagster/row_count": int(counts[table]),
                 "dagster/column_schema": dg.TableSchema([dg.TableColumn(c[0], str(c[1]).lower()) for c in columns]),
-                **(shown if table == "fits" else {}),
+                **said.get(table, {}),
             },
         )
 

@@ -78,10 +78,12 @@ def backtest(model: Forecaster, fallback: Forecaster, buyers: Buyers, outcome: O
     predicted = model.expected_purchases(buyers, horizon)
     own_rate, cohort_mean = own_rate_forecast(buyers, horizon), cohort_mean_forecast(buyers, horizon)
     spend = predicted * model.expected_spend(buyers)
-    # Summed in one order whatever the order of the customers, so that a rebuild gives the same digits.
-    order = np.lexsort((outcome.amount, spend, actual, predicted))
-    columns = (predicted, actual, own_rate, cohort_mean, spend, outcome.amount)
-    predicted, actual, own_rate, cohort_mean, spend, amount = (column[order] for column in columns)
+    plain = fallback.expected_purchases(buyers, horizon)
+    # Summed in one order whatever the order of the customers, so that a rebuild gives the same digits. The plain rule
+    # tells apart whom the model expects to buy exactly never again: hundreds of purchases, then years of silence.
+    order = np.lexsort((outcome.amount, spend, actual, plain, predicted))
+    columns = (predicted, actual, own_rate, cohort_mean, plain, spend, outcome.amount)
+    predicted, actual, own_rate, cohort_mean, plain, spend, amount = (column[order] for column in columns)
     frequency = np.minimum(buyers.frequency[order], _LAST_FREQUENCY).astype(np.intp)
     cuts = np.quantile(predicted, np.arange(1, _FORECAST_GROUPS) / _FORECAST_GROUPS)
     tenth = np.searchsorted(cuts, predicted, side="left") + 1
@@ -94,7 +96,7 @@ def backtest(model: Forecaster, fallback: Forecaster, buyers: Buyers, outcome: O
         rmse=float(np.sqrt(np.mean((predicted - actual) ** 2))),
         own_rate_mae=_mae(own_rate, actual),
         cohort_mean_mae=_mae(cohort_mean, actual),
-        fallback_mae=_mae(fallback.expected_purchases(buyers, horizon)[order], actual),
+        fallback_mae=_mae(plain, actual),
         actual_spend=float(amount.sum()),
         predicted_spend=float(spend.sum()),
         spend_mae=_mae(spend, amount),

@@ -1,12 +1,7 @@
 """Value of every buyer on every day of evaluation, by fits on purchases up to that day.
 
-What belongs here: going through the days, and the tables of schema `valuation`. What does not: statistics, and the
-value of customers who never bought (`int_customer_values`).
-
-Tables:
-    valuation.customer_values: one row per customer and day of evaluation from the first purchase on.
-    valuation.fits: one row per day of evaluation with a buyer.
-    valuation.backtests: one row per day of evaluation with a back-test, grouping and group.
+What belongs here: going through the days, and the rows of each. What does not: which days keep theirs
+(`kept_days.py`), statistics, and the value of customers who never bought (`int_customer_values`).
 """
 
 from calendar import monthrange
@@ -20,99 +15,57 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from orchestration.database import transaction
+from orchestration.database import records, transaction
+from orchestration.valuation import kept_days
 from orchestration.valuation.backtest import Backtest, backtest
 from orchestration.valuation.choice import Choice, choose
 from orchestration.valuation.fitting import Forecaster, ModelFit, fit_models
 from orchestration.valuation.policy import ValuePolicies, ValuePolicy, load_policies
 from orchestration.valuation.purchases import Buyers, buyers_and_outcome, buyers_on, make_steps
 
-TABLES = """
-create or replace table valuation.customer_values (
-    customer_id varchar, evaluated_on date, frequency integer, recency_days integer, age_days integer,
-    p_alive double, expected_purchases_90d double, expected_purchases_365d double, expected_spend double,
-    clv_90d double, clv_365d double, method varchar, method_reason varchar);
-create or replace table valuation.fits (
-    evaluated_on date, buyers integer, repeat_buyers integer,
-    r double, alpha_days double, a double, b double, log_likelihood double, verdict varchar,
-    starts integer, agreeing_starts integer, evaluations integer,
-    p double, q double, gamma double, spend_log_likelihood double, spend_verdict varchar,
-    fitted_mean_spend double, observed_mean_spend double, spend_frequency_correlation double,
-    tested_from date, test_days integer, test_customers integer, actual_purchases double, predicted_purchases double,
-    mae double, rmse double, own_rate_mae double, cohort_mean_mae double, baseline_mae double, fallback_mae double,
-    actual_spend double, predicted_spend double, spend_mae double, beats_baseline boolean,
-    method varchar, method_reason varchar);
-create or replace table valuation.backtests (
-    evaluated_on date, grouped_by varchar, group_number integer, customers integer,
-    predicted_purchases double, actual_purchases double, own_rate_purchases double, cohort_mean_purchases double,
-    predicted_spend double, actual_spend double);
-"""
-
-
-# The value of everybody else moves with the fit, and the fit with the facts of anybody.
-_VALUES_BY_DAY = """
-    select evaluated_on, count(*) as customers, sum(hash(customer_values)) as content
-    from valuation.customer_values
-    where customer_id not in (select customer_id from increment.customers_due)
-    group by evaluated_on
-"""
-_MARK_DAYS = f"""
-    update increment.days set due = 'valued'
-    where due is null and evaluated_on in (
-        select coalesce(present.evaluated_on, before.evaluated_on)
-        from ({_VALUES_BY_DAY}) as present
-        full join values_before as before on present.evaluated_on = before.evaluated_on
-        where (present.customers, present.content) is distinct from (before.customers, before.content)
-    )
-"""
-
 
 @dataclass(frozen=True)
 class ValueReport:
-    """What was made: days of evaluation, rows, and the fit of the last day as written to `valuation.fits`."""
+    """What there is: days of evaluation and those of them that were due, rows, the last row of `valuation.fits`."""
 
     days: int
+    days_due: int
     rows: int
     last_fit: dict[str, Any]
 
 
 def make_values(con: duckdb.DuckDBPyConnection, policy_dir: Path, *, keeps: bool = False) -> ValueReport:
-    """Build the tables of schema `valuation` from the purchases and the days of evaluation in `intermediate`.
+    """Bring the tables of schema `valuation` to the purchases and the days of evaluation in `intermediate`.
 
     Args:
         con: the working database.
         policy_dir: where `value_model.csv` lies.
-        keeps: whether this run keeps rows of customers whose facts did not change: then days on which the value of one
-            of them did are marked due (`orchestration.increment`).
+        keeps: whether this run keeps rows of which nothing changed (`orchestration.increment`): then days with the
+            purchases of before are not valued again, and of the others those are marked due on which the value of
+            somebody changed whose facts did not.
 
     Raises:
         UserError: the policy file is wrong.
     """
     policies = load_policies(policy_dir)
-    days = [
-        day
-        for (day,) in con.execute(
-            "select evaluated_on from intermediate.int_evaluation_days order by evaluated_on"
-        ).fetchall()
-    ]
-    make_steps(con)
-    run = _Run(con, policies)
     with transaction(con):
+        due = kept_days.begin(con, keeps=keeps)
+        if due:
+            make_steps(con)
+            run = _Run(con, policies)
+            # The optimiser multiplies vectors of four numbers: more threads only wait for each other, six seconds of
+            # seven, and sum in an order that depends on how many cores there are.
+            with threadpool_limits(limits=1, user_api="blas"):
+                for day in due:
+                    run.value(day)
+            con.execute("drop table purchase_steps")
         if keeps:
-            con.execute(f"create temp table values_before as {_VALUES_BY_DAY}")
-        con.execute(TABLES)
-        last: dict[str, Any] = {}
-        # The optimiser multiplies vectors of four numbers: more threads only wait for each other, six seconds of seven,
-        # and sum in an order that depends on how many cores there are.
-        with threadpool_limits(limits=1, user_api="blas"):
-            for day in days:
-                last = run.value(day) or last
-        rows = con.execute("select count(*) from valuation.customer_values").fetchall()[0][0]
-        if keeps:
-            con.execute(_MARK_DAYS)
-            con.execute("drop table values_before")
-    con.execute("drop table purchase_steps")
-    return ValueReport(len(days), int(rows), last)
+            kept_days.mark_moved(con)
+    days, rows = con.execute(
+        "select (select count(*) from valuation.days_valued), (select count(*) from valuation.customer_values)"
+    ).fetchall()[0]
+    fits = records(con, "select * from valuation.fits order by evaluated_on desc limit 1", {})
+    return ValueReport(days, len(due), rows, fits[0] if fits else {})
 
 
 def months_back(day: date, months: int) -> date:
@@ -134,22 +87,20 @@ class _Run:
         self._policies = policies
         self._fits: dict[tuple[date, float], ModelFit] = {}
 
-    def value(self, day: date) -> dict[str, Any] | None:
-        """Write the rows of one day; returns its row of `valuation.fits`, None without a buyer."""
+    def value(self, day: date) -> None:
+        """Write the rows of one day; none without a buyer."""
         policy = self._policies.on(day)
         buyers = buyers_on(self._con, day)
         if not len(buyers):
-            return None
+            return
         fit = self._fit(buyers, policy)
         tested_from = months_back(day, int(policy.holdout_months))
         test = self._backtest(tested_from, day, policy) if fit.purchases else None
         choice = choose(fit, test, policy)
         self._write_values(buyers, choice, policy)
-        row = _fit_row(day, fit, tested_from, test, choice, policy)
-        self._insert("fits", [row])
+        self._insert("fits", [_fit_row(day, fit, tested_from, test, choice, policy)])
         if test:
             self._insert("backtests", [{"evaluated_on": day, **asdict(line)} for line in test.calibration])
-        return row
 
     def _fit(self, buyers: Buyers, policy: ValuePolicy) -> ModelFit:
         key = (buyers.day, policy.minimum_repeat_buyers)

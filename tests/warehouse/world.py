@@ -12,7 +12,7 @@ import duckdb
 import pandas as pd
 
 from data_quality.contract import load_contracts
-from orchestration.valuation.values import TABLES as VALUATION
+from orchestration.valuation.kept_days import make_tables
 
 _TYPES = {
     "identifier": "varchar",
@@ -64,7 +64,7 @@ class World:
                 connection.execute(f"create table clean.{table} ({', '.join(columns)})")
             connection.execute(_IDENTITY)
             connection.execute("create schema valuation")
-            connection.execute(VALUATION)
+            make_tables(connection)
 
     def insert(self, table: str, rows: list[dict[str, Any]]) -> None:
         """Append rows (column to value) to `schema.table`."""
