@@ -350,19 +350,22 @@ DELIVERED = (
     ChangingWorld.withdrawn_file,
     ChangingWorld.decisions,
 )
-# A change of rules or code makes all of a stage due; what is delivered comes twice, so that it also comes without.
-CHANGES = (
-    *DELIVERED,
-    *DELIVERED,
-    ChangingWorld.revoked_decisions,
+# After these everything is due, and nothing that a night keeps is looked at.
+EVERYTHING_DUE = (
     ChangingWorld.policy_edit,
     ChangingWorld.policy_edit,
     ChangingWorld.policy_edit_undone,
     ChangingWorld.code_edit,
-    ChangingWorld.as_of_in_the_past,
-    ChangingWorld.known_on_in_the_past,
     ChangingWorld.other_zone,
     ChangingWorld.lost_database,
+)
+CHANGES = (
+    *DELIVERED,
+    *DELIVERED,
+    *EVERYTHING_DUE,
+    ChangingWorld.revoked_decisions,
+    ChangingWorld.as_of_in_the_past,
+    ChangingWorld.known_on_in_the_past,
     ChangingWorld.killed_run,
     ChangingWorld.killed_run,
     ChangingWorld.restore,

@@ -1,6 +1,7 @@
 """Whatever happens between nights, the last one leaves what a fresh warehouse would hold: every row of every table.
 
-A walk draws with its seed in which order the changes of `changing_world.py` come, and deals all of them to its nights.
+A walk draws with its seed in which order the changes of `changing_world.py` come, and deals all of them to its nights;
+those after which everything is due to the first half of them, so that the others keep rows. Each says whether it did.
 It is no hypothesis test: a step costs half a minute, so shrinking would cost hours, and every kind of change should
 come in every walk instead of some by luck. To look longer, or closer:
 
@@ -18,15 +19,18 @@ import random
 import resource
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from orchestration.database import table_exists
 from orchestration.gates.conservation import BEFORE_TO_AFTER_MERGE
-from tests.pipeline.changing_world import CHANGES, ChangingWorld, run_in
+from tests.pipeline.changing_world import CHANGES, EVERYTHING_DUE, ChangingWorld, run_in
 from tests.same_content import ONLY_IN_FIRST, Difference, NotCompared, differences
 
+Change = Callable[[ChangingWorld], str]
 SEEDS, NIGHTS = (1,), 4
 # Ids, what people said about them, and what was calibrated once: no run can find them out from deliveries.
 LEDGER = ("*.parquet", "*.csv", "rules.json", "calibration.json", "model.json")
@@ -71,8 +75,30 @@ def night(world: ChangingWorld, ledger: Path) -> int:
     before, started = cpu_seconds(), time.monotonic()
     done = world.refresh()
     assert done.returncode in (0, 3), f"{done.returncode}: {done.stdout[-1000:]}{done.stderr[-3000:]}"
-    log(f"  ended with {done.returncode}: {cpu_seconds() - before:.0f} CPU s in {time.monotonic() - started:.0f} s")
+    kept = "keeps rows" if keeps_rows(world.warehouse) else "builds everything"
+    spent = f"{cpu_seconds() - before:.0f} CPU s in {time.monotonic() - started:.0f} s"
+    log(f"  ended with {done.returncode}, {kept}: {spent}")
     return done.returncode
+
+
+def keeps_rows(warehouse: Path) -> bool:
+    """Whether the last models that were built kept rows of before; a gate may have stopped every run ahead of them."""
+    with duckdb.connect(str(warehouse / DATABASE), read_only=True) as connection:
+        built = table_exists(connection, "increment", "run")
+        return built and bool(connection.execute("select bool_and(keeps) from increment.run").fetchall()[0][0])
+
+
+def deal(deck: list[Change], nights: int) -> list[list[Change]]:
+    """The changes of each night, dealt in turn."""
+    dealt: list[list[Change]] = [[] for _ in range(nights)]
+    for place, change in enumerate(deck):
+        dealt[place % ((nights + 1) // 2 if change in EVERYTHING_DUE else nights)].append(change)
+    if ChangingWorld.restore in dealt[0] and nights > 1:
+        # There would be nothing to go back to.
+        dealt[0].remove(ChangingWorld.restore)
+        dealt[1].append(ChangingWorld.restore)
+    # What a restored backup does not know is done after it.
+    return [sorted(changes, key=lambda change: change is not ChangingWorld.restore) for changes in dealt]
 
 
 def log(line: str) -> None:
@@ -125,24 +151,17 @@ def test_nights_in_any_order_leave_what_a_rebuild_leaves(
     only = (options.walk_only or "").split(",")
     deck = [change for change in CHANGES if change.__name__ in only or not options.walk_only]
     assert deck, f"No change is named so: {options.walk_only}"
-    nights = options.walk_nights or NIGHTS
     chance.shuffle(deck)
-    if ChangingWorld.restore in deck and nights > 1:
-        # Not in the first night: there would be nothing to go back to.
-        deck.remove(ChangingWorld.restore)
-        places = [place for place in range(len(deck) + 1) if place % nights] or [0]
-        deck.insert(chance.choice(places), ChangingWorld.restore)
     log(f"\nwalk {seed}: the first night")
     ended = night(world, ledger)
     assert ended == 0, "a gate blocks the world before anything happened to it"
     world.back_up()
-    for number in range(nights):
-        # What a restored backup does not know is done after it.
-        changes = sorted(deck[number::nights], key=lambda change: change is not ChangingWorld.restore)
+    nights = deal(deck, options.walk_nights or NIGHTS)
+    for number, changes in enumerate(nights):
         world.options, world.environment = (), {}
         for change in (*changes, ChangingWorld.new_rows):
             log(f"walk {seed}, night {number + 1}: {change(world)}")
         ended = night(world, ledger)
-        if options.walk_compare == "each" or number + 1 == nights:
+        if options.walk_compare == "each" or number + 1 == len(nights):
             found = against_a_rebuild(world, ledger, tmp_path / "fresh", ended)
             assert not found, f"walk {seed}, night {number + 1}:\n" + "\n".join(map(str, found))
