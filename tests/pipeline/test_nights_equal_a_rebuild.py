@@ -92,7 +92,9 @@ def deal(deck: list[Change], nights: int) -> list[list[Change]]:
     """The changes of each night, dealt in turn."""
     dealt: list[list[Change]] = [[] for _ in range(nights)]
     for place, change in enumerate(deck):
-        dealt[place % ((nights + 1) // 2 if change in EVERYTHING_DUE else nights)].append(change)
+        among = (nights + 1) // 2 if change in EVERYTHING_DUE else nights
+        # The night after another zone is in the old one again, and builds everything too.
+        dealt[0 if change is ChangingWorld.other_zone else place % among].append(change)
     if ChangingWorld.restore in dealt[0] and nights > 1:
         # There would be nothing to go back to.
         dealt[0].remove(ChangingWorld.restore)
