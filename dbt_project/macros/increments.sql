@@ -117,6 +117,13 @@
     )
 {%- endmacro %}
 
+{#- Condition: a step of `running_steps` holds on a day of evaluation, of which `days` has `evaluated_on` and `window_set`. -#}
+{% macro holds_on(steps, days) -%}
+    {{ steps }}.window_set = {{ days }}.window_set
+            and {{ steps }}.from_day <= {{ days }}.evaluated_on
+            and {{ steps }}.to_day > {{ days }}.evaluated_on
+{%- endmacro %}
+
 {#- Query: `columns` of the rows of this model that hold what was counted until `counted_until` of everybody who is not due,
     as `running_steps` goes on from them. -#}
 {% macro counted_before(columns) -%}

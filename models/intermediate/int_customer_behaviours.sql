@@ -196,44 +196,15 @@ category_changes as (
     where ends
 ),
 
--- What a fact is added to (1) and taken away from (-1), and after how many days: on its day it is recent and in the
--- window; it leaves the half year, then the window, from when on it is in the one before, and that in the end.
+-- On its day a fact is recent and in the window; it leaves the half year, then the window, from when on it is in the
+-- one before, and that in the end.
 phases as (
-    select
-        window_set,
-        0 as days_later,
-        1 as is_new,
-        1 as is_recent,
-        1 as in_window,
-        0 as in_window_before
-    from window_sets
-    union all
-    select
-        window_set,
-        repeat_days + 1 as days_later,
-        0 as is_new,
-        -1 as is_recent,
-        0 as in_window,
-        0 as in_window_before
-    from window_sets
-    union all
-    select
-        window_set,
-        spend_days + 1 as days_later,
-        0 as is_new,
-        0 as is_recent,
-        -1 as in_window,
-        1 as in_window_before
-    from window_sets
-    union all
-    select
-        window_set,
-        2 * (spend_days + 1) as days_later,
-        0 as is_new,
-        0 as is_recent,
-        0 as in_window,
-        -1 as in_window_before
-    from window_sets
+    {{ phases_of(['is_new', 'is_recent', 'in_window', 'in_window_before'], [
+        ('0', [1, 1, 1, 0]),
+        ('repeat_days + 1', [0, -1, 0, 0]),
+        ('spend_days + 1', [0, 0, -1, 1]),
+        ('2 * (spend_days + 1)', [0, 0, 0, -1]),
+    ]) }}
 ),
 
 changes as (
@@ -299,11 +270,7 @@ spread as (
         {{ days_between('steps.last_purchase_on', 'evaluation_days.evaluated_on') }} as days_since_purchase,
         {{ days_between('steps.first_purchase_on', 'evaluation_days.evaluated_on') }} as days_since_first_purchase
     from steps
-    inner join evaluation_days
-        on
-            steps.window_set = evaluation_days.window_set
-            and steps.from_day <= evaluation_days.evaluated_on
-            and steps.to_day > evaluation_days.evaluated_on
+    inner join evaluation_days on {{ holds_on('steps', 'evaluation_days') }}
     where {{ is_due('counted', 'steps.customer_id', 'evaluation_days.evaluated_on') }}
 ),
 

@@ -103,9 +103,7 @@ observed as (
     left join steps
         on
             snapshots.customer_id = steps.customer_id
-            and evaluation_days.window_set = steps.window_set
-            and snapshots.evaluated_on >= steps.from_day
-            and snapshots.evaluated_on < steps.to_day
+            and {{ holds_on('steps', 'evaluation_days') }}
     left join behaviours
         on snapshots.customer_id = behaviours.customer_id and snapshots.evaluated_on = behaviours.evaluated_on
     left join customer_values

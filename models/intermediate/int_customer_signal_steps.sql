@@ -121,29 +121,13 @@ opinions as (
     where customer_id is not null and solved_on is not null
 ),
 
--- What an activity is added to (1) and taken away from (-1), and after how many days: it is recent, then part of the
--- habit that the recent days are compared with, then neither.
+-- What somebody does is recent, then part of the habit that the recent days are compared with, then neither.
 phases as (
-    select
-        window_set,
-        0 as days_later,
-        1 as is_recent,
-        0 as in_habit
-    from window_sets
-    union all
-    select
-        window_set,
-        activity_days + 1 as days_later,
-        -1 as is_recent,
-        1 as in_habit
-    from window_sets
-    union all
-    select
-        window_set,
-        activity_days + spend_days + 2 as days_later,
-        0 as is_recent,
-        -1 as in_habit
-    from window_sets
+    {{ phases_of(['is_recent', 'in_habit'], [
+        ('0', [1, 0]),
+        ('activity_days + 1', [-1, 1]),
+        ('activity_days + spend_days + 2', [0, -1]),
+    ]) }}
 ),
 
 changes as (

@@ -63,29 +63,13 @@ interaction_days as (
         interacted_on
 ),
 
--- What an interaction is added to (1) and taken away from (-1), and after how many days: it is recent, then in the
--- window before, with which the recent ones are compared, then in neither.
+-- An interaction is recent, then in the window before, with which the recent ones are compared, then in neither.
 phases as (
-    select
-        window_set,
-        0 as days_later,
-        1 as is_recent,
-        1 as of_change
-    from window_sets
-    union all
-    select
-        window_set,
-        activity_days + 1 as days_later,
-        -1 as is_recent,
-        -2 as of_change
-    from window_sets
-    union all
-    select
-        window_set,
-        2 * (activity_days + 1) as days_later,
-        0 as is_recent,
-        1 as of_change
-    from window_sets
+    {{ phases_of(['is_recent', 'of_change'], [
+        ('0', [1, 1]),
+        ('activity_days + 1', [-1, -2]),
+        ('2 * (activity_days + 1)', [0, 1]),
+    ]) }}
 ),
 
 -- What each day adds to a running metric, and what the end of its window takes away again.
@@ -183,11 +167,7 @@ snapshots as (
         ) }} as days_since_interaction,
         {{ days_between('customers.known_from', 'evaluation_days.evaluated_on') }} as tenure_days
     from steps
-    inner join evaluation_days
-        on
-            steps.window_set = evaluation_days.window_set
-            and steps.from_day <= evaluation_days.evaluated_on
-            and steps.to_day > evaluation_days.evaluated_on
+    inner join evaluation_days on {{ holds_on('steps', 'evaluation_days') }}
     inner join customers on steps.customer_id = customers.customer_id
     where {{ is_due('counted', 'steps.customer_id', 'evaluation_days.evaluated_on') }}
 )

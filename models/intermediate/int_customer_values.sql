@@ -86,9 +86,7 @@ joined as (
     left join cost_steps
         on
             snapshots.customer_id = cost_steps.customer_id
-            and margins_by_day.window_set = cost_steps.window_set
-            and snapshots.evaluated_on >= cost_steps.from_day
-            and snapshots.evaluated_on < cost_steps.to_day
+            and {{ holds_on('cost_steps', 'margins_by_day') }}
 ),
 
 -- Of a yuan paid, what is left after the goods: they cost the same at a discount, and what is returned earns nothing.

@@ -4,7 +4,11 @@
 {%- set measures = [
     ('first_response_minutes', 'judged.first_response_clock', 'judged.has_first_response'),
     ('handling_minutes', 'judged.handling_clock', 'judged.has_handling'),
-    ('complaint_resolution_minutes', 'judged.is_complaint * judged.resolution_clock', 'judged.is_complaint * judged.has_resolution'),
+    (
+        'complaint_resolution_minutes',
+        'judged.is_complaint * judged.resolution_clock',
+        'judged.is_complaint * judged.has_resolution',
+    ),
     ('problem_solved_rate', 'judged.is_settled', 'judged.has_solution'),
     ('closed_loop_rate', 'judged.is_closed_loop', 'judged.has_solution'),
     ('objection_response_rate', 'judged.is_objection_in_time', 'judged.has_objection_judged'),
