@@ -155,6 +155,7 @@ def expected_purchases(
     age: Floats,
     horizon: float,
     discount_rate: float = 0.0,
+    ages: tuple[float, float] | None = None,
 ) -> Floats:
     """Purchases expected in the `horizon` after the end of observation, each discounted to that end.
 
@@ -165,6 +166,8 @@ def expected_purchases(
         age: time from the first purchase to the end of observation.
         horizon: how far ahead.
         discount_rate: continuous, per unit of time; 0 gives equation 10 of the paper.
+        ages: the least and greatest age of all customers, where these are some of them: with it a forecast has the
+            same digits whoever else is asked for.
 
     The rate of purchases `s` after the end, given that the customer is alive, is
     `(r+x)/(alpha+T) * 2F1(r+x+1, a; a+b+x; -s/(alpha+T))`. Its integral is taken by quadrature, which has no pole at
@@ -176,13 +179,14 @@ def expected_purchases(
     distinct, at = np.unique(x, return_inverse=True)
     # For each frequency a smooth function of the logarithm of alpha + age: known at some nodes, interpolated between.
     log_age = np.log(parameters.alpha + age)
-    low, high = float(log_age.min()), float(log_age.max())
+    low, high = (float(np.log(parameters.alpha + end)) for end in ages or (age.min(), age.max()))
     middle, half = (low + high) / 2, max((high - low) / 2, 1e-9)
     nodes = np.cos(np.pi * (np.arange(_AGE_NODES) + 0.5) / _AGE_NODES)
     at_nodes = _if_alive(parameters, distinct[:, None], np.exp(middle + half * nodes)[None, :], horizon, discount_rate)
     terms = np.arange(_AGE_NODES)
     basis = np.cos(np.outer(np.arccos(nodes), terms)) * np.where(terms == 0, 1.0, 2.0) / _AGE_NODES
-    coefficients = np.ascontiguousarray((np.log(at_nodes) @ basis).T)
+    # Not as a product of matrices, whose last digits hang on how many rows there are.
+    coefficients = sum(np.log(at_nodes[:, node]) * basis[node][:, None] for node in range(_AGE_NODES))
     position = (log_age - middle) / half
     after, before = np.zeros_like(position), np.zeros_like(position)
     for term in range(_AGE_NODES - 1, 0, -1):  # Clenshaw's recurrence

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from orchestration.valuation import bg_nbd, gamma_gamma
 from orchestration.valuation.optimise import Optimum
-from orchestration.valuation.own_rate import OwnRate, shrunk_spend
+from orchestration.valuation.own_rate import OwnRate, mean_spend, shrunk_spend
 from orchestration.valuation.policy import ValuePolicy
 from orchestration.valuation.purchases import Buyers
 
 Floats = NDArray[np.float64]
 
 DAYS_OF_YEAR = 365.0
-# From so many buyers on, parameters are stated to the digit that their sampling error reaches: two accounts that turn
-# out to be one person must not move the value of everybody else in every month (docs/decisions/0011).
+# From so many buyers on, parameters are stated to the digit that the sampling error of so many reaches: two accounts
+# that turn out to be one person must not move the value of everybody else in every month (docs/decisions/0011).
 _STATED_FROM = 20_000
 
 
@@ -48,9 +48,9 @@ def fit_models(buyers: Buyers, minimum_repeat_buyers: float) -> ModelFit:
     frequency, total = buyers.frequency[repeat], buyers.repeat_amount[repeat]
     spend, spend_optimum = gamma_gamma.fit(gamma_gamma.Spends(frequency, total))
     if len(buyers) >= _STATED_FROM:
-        purchases = bg_nbd.Parameters(*(_stated(value, len(buyers)) for value in astuple(purchases)))
+        purchases = bg_nbd.Parameters(*(_stated(value) for value in astuple(purchases)))
         # The mean spend hangs on q - 1.
-        p, over_one, gamma = (_stated(value, count) for value in (spend.p, spend.q - 1, spend.gamma))
+        p, over_one, gamma = (_stated(value) for value in (spend.p, spend.q - 1, spend.gamma))
         spend = gamma_gamma.Parameters(p, 1 + over_one, gamma)
     return ModelFit(
         buyers=len(buyers),
@@ -64,11 +64,14 @@ def fit_models(buyers: Buyers, minimum_repeat_buyers: float) -> ModelFit:
     )
 
 
-def _stated(value: float, customers: int) -> float:
-    """Rounded to the first digit below value / √customers, which no estimate from so many customers is better than."""
+def _stated(value: float) -> float:
+    """Rounded to the first digit below value / √20,000, which no estimate from so many customers is better than.
+
+    More buyers could tell a digit more, which no forecast for one of them is good to.
+    """
     if value == 0 or not np.isfinite(value):
         return value
-    return round(value, -floor(log10(abs(value) / sqrt(customers))))
+    return round(value, -floor(log10(abs(value) / sqrt(_STATED_FROM))))
 
 
 def _correlation(left: Floats, right: Floats) -> float | None:
@@ -81,11 +84,18 @@ def _correlation(left: Floats, right: Floats) -> float | None:
 
 @dataclass(frozen=True)
 class Forecaster:
-    """Foretells purchases and spend of buyers, by the models it holds and else by the plain rule."""
+    """Foretells purchases and spend of buyers, by the models it holds and else by the plain rule.
+
+    A forecast follows from these numbers and the buyer's own purchases alone, to the last digit, so it is the same for
+    some of the buyers as for all. `own_rate` and `mean_spend` (None beside a spend model) are the plain rule's, `ages`
+    the least and greatest age.
+    """
 
     purchases: bg_nbd.Parameters | None
     spend: gamma_gamma.Parameters | None
     own_rate: OwnRate
+    mean_spend: float | None
+    ages: tuple[float, float]
     policy: ValuePolicy
 
     @classmethod
@@ -96,7 +106,7 @@ class Forecaster:
         purchases: bg_nbd.Parameters | None = None,
         spend: gamma_gamma.Parameters | None = None,
     ) -> "Forecaster":
-        """A forecaster whose plain rule is drawn from these buyers."""
+        """A forecaster whose plain rule is drawn from these buyers, of whom there is one at least."""
         own_rate = OwnRate.of(
             buyers.frequency,
             buyers.age,
@@ -104,7 +114,17 @@ class Forecaster:
             policy.fallback_purchases_per_year,
             policy.fallback_half_life_days,
         )
-        return cls(purchases, spend, own_rate, policy)
+        ages = (float(buyers.age.min()), float(buyers.age.max()))
+        of_all = None if spend else mean_spend(*_spent(buyers, policy))
+        return cls(purchases, spend, own_rate, of_all, ages, policy)
+
+    @property
+    def follows_from(self) -> tuple[object, ...]:
+        """What forecasts follow from beside a buyer's own purchases and the policy."""
+        return (
+            (self.purchases, self.ages) if self.purchases else self.own_rate,
+            self.spend or self.mean_spend,
+        )
 
     def p_alive(self, buyers: Buyers) -> Floats:
         """Chance that each is still a customer."""
@@ -118,16 +138,20 @@ class Forecaster:
         arguments = (buyers.frequency, buyers.recency, buyers.age, horizon, rate)
         if self.purchases is None:
             return self.own_rate.expected_purchases(*arguments)
-        return bg_nbd.expected_purchases(self.purchases, *arguments)
+        return bg_nbd.expected_purchases(self.purchases, *arguments, ages=self.ages)
 
     def expected_spend(self, buyers: Buyers) -> Floats:
         """Net amount expected of each on a purchase: from the repeat purchases, or the only one there is."""
-        single = ~buyers.repeat
-        if self.policy.single_purchase_counts:
-            count = np.where(single, 1.0, buyers.frequency)
-            total = np.where(single, buyers.first_amount, buyers.repeat_amount)
-        else:
-            count, total = buyers.frequency, buyers.repeat_amount
-        if self.spend is None:
-            return shrunk_spend(count, total, self.policy.fallback_prior_purchases)
-        return gamma_gamma.expected_spend(self.spend, count, total)
+        count, total = _spent(buyers, self.policy)
+        if self.spend:
+            return gamma_gamma.expected_spend(self.spend, count, total)
+        return shrunk_spend(count, total, self.policy.fallback_prior_purchases, self.mean_spend or 0.0)
+
+
+def _spent(buyers: Buyers, policy: ValuePolicy) -> tuple[Floats, Floats]:
+    """Purchases that tell what each spends, and their net amount: the repeat ones, or the only one there is."""
+    if not policy.single_purchase_counts:
+        return buyers.frequency, buyers.repeat_amount
+    single = ~buyers.repeat
+    count = np.where(single, 1.0, buyers.frequency)
+    return count, np.where(single, buyers.first_amount, buyers.repeat_amount)

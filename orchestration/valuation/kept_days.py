@@ -4,15 +4,19 @@ What belongs here: the tables of schema `valuation`, the note of what each day w
 which rows they keep are affected. What does not: the values (`values.py`).
 
 All rows of a day follow from the purchases up to it, the policy of its time, code and libraries. The last three are the
-recipe of `orchestration.increment`, whose runs keep nothing where it changed; purchases are noted here.
+recipe of `orchestration.increment`, whose runs keep nothing where it changed; purchases are noted here. So is what the
+values of a day follow from beside the purchases of each buyer, which is the fit as stated: where a day is fitted anew
+and that is what it was, only buyers who are due get other values.
 
 Tables:
     valuation.customer_values: one row per customer and day of evaluation from the first purchase on.
     valuation.fits: one row per day of evaluation with a buyer.
     valuation.backtests: one row per day of evaluation with a back-test, grouping and group.
-    valuation.days_valued: one row per day of evaluation, with a checksum of the purchases up to it (customer and day).
+    valuation.days_valued: one row per day of evaluation, with a checksum of the purchases up to it (customer and day),
+        and one of what its values follow from beside those of each buyer (NULL without a buyer).
 """
 
+import hashlib
 from datetime import date
 
 import duckdb
@@ -38,7 +42,7 @@ _TABLES = {
         evaluated_on date, grouped_by varchar, group_number integer, customers integer,
         predicted_purchases double, actual_purchases double, own_rate_purchases double, cohort_mean_purchases double,
         predicted_spend double, actual_spend double""",
-    "days_valued": "evaluated_on date, purchases bigint, content hugeint",
+    "days_valued": "evaluated_on date, purchases bigint, content hugeint, follows_from varchar",
 }
 
 _PURCHASES_BY_DAY = """
@@ -60,24 +64,6 @@ _PURCHASES_BY_DAY = """
     left join bought on bought.purchased_on <= days.evaluated_on
     group by days.evaluated_on
 """
-# The value of everybody else moves with the fit, and the fit with the facts of anybody.
-_VALUES_BY_DAY = """
-    select evaluated_on, count(*) as customers, sum(hash(customer_values)) as content
-    from valuation.customer_values
-    where
-        customer_id not in (select customer_id from increment.customers_due)
-        and evaluated_on in (select evaluated_on from days_to_value)
-    group by evaluated_on
-"""
-_MARK_DAYS = f"""
-    update increment.days set due = 'valued'
-    where due is null and evaluated_on in (
-        select coalesce(present.evaluated_on, before.evaluated_on)
-        from ({_VALUES_BY_DAY}) as present
-        full join values_before as before on present.evaluated_on = before.evaluated_on
-        where (present.customers, present.content) is distinct from (before.customers, before.content)
-    )
-"""
 
 
 def make_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -87,10 +73,10 @@ def make_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def begin(con: duckdb.DuckDBPyConnection, *, keeps: bool) -> list[date]:
-    """Take away the rows of every day but those that hold, and note what the others are to be valued from.
+    """Take away the rows of days that are evaluated no more, and of the others what must be made anew.
 
-    To be called in the transaction that values them. Rows hold where the same purchases are noted for their day; a day
-    that is evaluated no more loses its rows too.
+    To be called in the transaction that values them. Rows hold where the same purchases are noted for their day. Of the
+    other days the values stay until `take_away` is asked.
 
     Args:
         con: the working database.
@@ -102,25 +88,45 @@ def begin(con: duckdb.DuckDBPyConnection, *, keeps: bool) -> list[date]:
     if not (keeps and _are_whole(con)):
         make_tables(con)
     con.execute(_PURCHASES_BY_DAY)
-    con.execute("create or replace temp table days_to_value as from purchases_by_day except from valuation.days_valued")
-    if keeps:
-        con.execute(f"create or replace temp table values_before as {_VALUES_BY_DAY}")
+    con.execute("""
+        create or replace temp table days_to_value as
+        select present.*, noted.follows_from
+        from purchases_by_day as present
+        left join valuation.days_valued as noted on present.evaluated_on = noted.evaluated_on
+        where (present.purchases, present.content) is distinct from (noted.purchases, noted.content)
+    """)
     for table in _TABLES:
         con.execute(
-            f"delete from valuation.{table} where evaluated_on not in "
-            "(select evaluated_on from (from purchases_by_day except from days_to_value))"
+            f"delete from valuation.{table} where evaluated_on not in (select evaluated_on from purchases_by_day)"
         )
-    con.execute("insert into valuation.days_valued from days_to_value")
+        if table != "customer_values":
+            con.execute(f"delete from valuation.{table} where evaluated_on in (select evaluated_on from days_to_value)")
+    con.execute("insert into valuation.days_valued by name select * exclude (follows_from) from days_to_value")
     due = con.execute("select evaluated_on from days_to_value order by evaluated_on").fetchall()
     return [day for (day,) in due]
 
 
-def mark_moved(con: duckdb.DuckDBPyConnection) -> None:
-    """Mark the days on which the value of somebody changed whose facts did not (`orchestration.increment`).
+def take_away(con: duckdb.DuckDBPyConnection, day: date, follows_from: object, *, keeps: bool) -> bool:
+    """Take away the values of a day that must be made anew, and note what those that come follow from.
 
-    To be called when the days that `begin` gave with `keeps` are valued, in the same transaction.
+    Args:
+        con: the working database, with the tables of `begin`.
+        day: one of those that `begin` gave.
+        follows_from: what the values follow from beside the purchases of each buyer; None without a buyer.
+        keeps: as for `begin`; then the models are told where the values of everybody change.
+
+    Returns:
+        Whether the values of all buyers are to be made, or only of those who are due.
     """
-    con.execute(_MARK_DAYS)
+    checksum = None if follows_from is None else hashlib.sha256(repr(follows_from).encode()).hexdigest()
+    noted = con.execute("select follows_from from days_to_value where evaluated_on = ?", [day]).fetchall()[0][0]
+    con.execute("update valuation.days_valued set follows_from = ? where evaluated_on = ?", [checksum, day])
+    stands = keeps and checksum == noted
+    of_whom = "and customer_id in (select customer_id from increment.customers_due)" if stands else ""
+    con.execute(f"delete from valuation.customer_values where evaluated_on = ? {of_whom}", [day])
+    if keeps and not stands:
+        con.execute("update increment.days set due = 'valued' where due is null and evaluated_on = ?", [day])
+    return not stands
 
 
 def _are_whole(con: duckdb.DuckDBPyConnection) -> bool:

@@ -47,11 +47,15 @@ class OwnRate:
         return np.asarray(rate * self.p_alive(recency, age) * -np.expm1(-decay * horizon) / decay)
 
 
-def shrunk_spend(purchases: Floats, total: Floats, prior_purchases: float) -> Floats:
-    """Mean spend of each customer, drawn towards the mean of all purchases by `prior_purchases` of them."""
+def mean_spend(purchases: Floats, total: Floats) -> float:
+    """Mean over all purchases; 0 without any."""
     count = float(np.sum(purchases))
     # Exact, so that the order in which customers are read makes no difference to anybody's last digit.
-    mean_of_all = fsum(total) / count if count else 0.0
+    return fsum(total) / count if count else 0.0
+
+
+def shrunk_spend(purchases: Floats, total: Floats, prior_purchases: float, mean_of_all: float) -> Floats:
+    """Mean spend of each customer, drawn towards the mean of all purchases by `prior_purchases` of them."""
     weight = np.asarray(purchases, dtype=np.float64) + prior_purchases
     drawn = np.asarray(total) + prior_purchases * mean_of_all
     return np.asarray(np.divide(drawn, weight, out=np.full_like(drawn, mean_of_all), where=weight > 0))

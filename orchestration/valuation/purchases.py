@@ -21,7 +21,7 @@ class Buyers:
 
     Purchases of one day count as one. `frequency` counts the days after the first, `recency` runs from the first to the
     last, `age` from the first to `day`. `repeat_amount` is the net amount of the repeat purchases, `first_amount` that
-    of the first.
+    of the first. `due`: whose facts changed since the run before; everybody where nothing is kept.
     """
 
     day: date
@@ -31,6 +31,7 @@ class Buyers:
     age: Floats
     repeat_amount: Floats
     first_amount: Floats
+    due: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return int(self.frequency.size)
@@ -39,6 +40,12 @@ class Buyers:
     def repeat(self) -> NDArray[np.bool_]:
         """Who came back."""
         return np.asarray(self.frequency > 0)
+
+    def who_are_due(self) -> "Buyers":
+        """Those whose facts changed."""
+        numbers = ("frequency", "recency", "age", "repeat_amount", "first_amount", "due")
+        their: dict[str, Any] = {name: getattr(self, name)[self.due] for name in numbers}
+        return Buyers(day=self.day, ids=self.ids.filter(pa.array(self.due)), **their)
 
 
 @dataclass(frozen=True)
@@ -49,12 +56,14 @@ class Outcome:
     amount: Floats
 
 
-def make_steps(con: duckdb.DuckDBPyConnection) -> None:
+def make_steps(con: duckdb.DuckDBPyConnection, *, keeps: bool) -> None:
     """Make the temporary table `purchase_steps`: what is true of a buyer from one purchase to the next.
 
-    One row per customer and day with a purchase.
+    One row per customer and day with a purchase. `keeps`: whether `increment.customers_due` says who is due; else
+    everybody is.
     """
-    con.execute("""
+    is_due = "customer_id in (select customer_id from increment.customers_due)" if keeps else "true"
+    con.execute(f"""
         create or replace temp table purchase_steps as
         select
             customer_id,
@@ -64,7 +73,8 @@ def make_steps(con: duckdb.DuckDBPyConnection) -> None:
             row_number() over so_far - 1 as frequency,
             cast(first_value(purchased_amount) over so_far as double) as first_amount,
             cast(sum(purchased_amount) over so_far - first_value(purchased_amount) over so_far as double)
-                as repeat_amount
+                as repeat_amount,
+            {is_due} as is_due
         from intermediate.int_purchase_days_aggregated
         where purchases > 0
         window so_far as (
@@ -106,7 +116,8 @@ _STATE = """
         cast(from_day - first_on as double) as recency,
         cast($day - first_on as double) as age,
         repeat_amount,
-        first_amount
+        first_amount,
+        is_due
     from purchase_steps
 """
 _HOLDS = "where from_day <= $day and to_day > $day"
@@ -116,7 +127,8 @@ def _buyers(day: date, table: pa.Table) -> Buyers:
     columns: dict[str, Any] = {
         name: _floats(table, name) for name in ("frequency", "recency", "age", "repeat_amount", "first_amount")
     }
-    return Buyers(day=day, ids=table.column("customer_id"), **columns)
+    due = np.asarray(table.column("is_due").to_numpy(), dtype=np.bool_)
+    return Buyers(day=day, ids=table.column("customer_id"), due=due, **columns)
 
 
 def _floats(table: pa.Table, column: str) -> Floats:

@@ -41,8 +41,8 @@ def make_values(con: duckdb.DuckDBPyConnection, policy_dir: Path, *, keeps: bool
         con: the working database.
         policy_dir: where `value_model.csv` lies.
         keeps: whether this run keeps rows of which nothing changed (`orchestration.increment`): then days with the
-            purchases of before are not valued again, and of the others those are marked due on which the value of
-            somebody changed whose facts did not.
+            purchases of before are not valued again, and of the others those are marked due on which the fit changed,
+            and with it the value of everybody.
 
     Raises:
         UserError: the policy file is wrong.
@@ -51,16 +51,14 @@ def make_values(con: duckdb.DuckDBPyConnection, policy_dir: Path, *, keeps: bool
     with transaction(con):
         due = kept_days.begin(con, keeps=keeps)
         if due:
-            make_steps(con)
-            run = _Run(con, policies)
+            make_steps(con, keeps=keeps)
+            run = _Run(con, policies, keeps=keeps)
             # The optimiser multiplies vectors of four numbers: more threads only wait for each other, six seconds of
             # seven, and sum in an order that depends on how many cores there are.
             with threadpool_limits(limits=1, user_api="blas"):
                 for day in due:
                     run.value(day)
             con.execute("drop table purchase_steps")
-        if keeps:
-            kept_days.mark_moved(con)
     days, rows = con.execute(
         "select (select count(*) from valuation.days_valued), (select count(*) from valuation.customer_values)"
     ).fetchall()[0]
@@ -82,9 +80,10 @@ def months_back(day: date, months: int) -> date:
 class _Run:
     """One pass over the days; a fit is kept, because it is the tested one of a later day too."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, policies: ValuePolicies) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, policies: ValuePolicies, *, keeps: bool) -> None:
         self._con = con
         self._policies = policies
+        self._keeps = keeps
         self._fits: dict[tuple[date, float], ModelFit] = {}
 
     def value(self, day: date) -> None:
@@ -92,12 +91,16 @@ class _Run:
         policy = self._policies.on(day)
         buyers = buyers_on(self._con, day)
         if not len(buyers):
+            kept_days.take_away(self._con, day, None, keeps=self._keeps)
             return
         fit = self._fit(buyers, policy)
         tested_from = months_back(day, int(policy.holdout_months))
         test = self._backtest(tested_from, day, policy) if fit.purchases else None
         choice = choose(fit, test, policy)
-        self._write_values(buyers, choice, policy)
+        forecaster = Forecaster.of(buyers, policy, choice.purchases, choice.spend)
+        follows_from = (choice.method, choice.reason, forecaster.follows_from)
+        everybody = kept_days.take_away(self._con, day, follows_from, keeps=self._keeps)
+        self._write_values(buyers if everybody else buyers.who_are_due(), forecaster, choice)
         self._insert("fits", [_fit_row(day, fit, tested_from, test, choice, policy)])
         if test:
             self._insert("backtests", [{"evaluated_on": day, **asdict(line)} for line in test.calibration])
@@ -121,8 +124,7 @@ class _Run:
         model = Forecaster.of(buyers, policy, fit.purchases, spend)
         return backtest(model, Forecaster.of(buyers, policy), buyers, outcome, float((day - tested_from).days))
 
-    def _write_values(self, buyers: Buyers, choice: Choice, policy: ValuePolicy) -> None:
-        forecaster = Forecaster.of(buyers, policy, choice.purchases, choice.spend)
+    def _write_values(self, buyers: Buyers, forecaster: Forecaster, choice: Choice) -> None:
         spend = forecaster.expected_spend(buyers)
         whole = {"frequency": buyers.frequency, "recency_days": buyers.recency, "age_days": buyers.age}
         real = {

@@ -27,7 +27,8 @@ def test_the_order_of_customers_moves_no_digit_even_of_those_expected_never_agai
     def tested(order: np.ndarray) -> Backtest:
         ids = pa.chunked_array([pa.array([str(number) for number in order])])
         amount = 7.0 * frequency[order]
-        buyers = Buyers(DAY, ids, frequency[order], recency[order], age[order], amount, amount)
+        everybody = np.ones(BUYERS, dtype=bool)
+        buyers = Buyers(DAY, ids, frequency[order], recency[order], age[order], amount, amount, everybody)
         nothing = Outcome(np.zeros(BUYERS), np.zeros(BUYERS))
         model, plain = Forecaster.of(buyers, policy, parameters), Forecaster.of(buyers, policy)
         return backtest(model, plain, buyers, nothing, 184.0)

@@ -12,7 +12,7 @@ from orchestration.valuation.backtest import Backtest
 from orchestration.valuation.choice import choose
 from orchestration.valuation.fitting import Forecaster, ModelFit
 from orchestration.valuation.optimise import Optimum, Verdict
-from orchestration.valuation.own_rate import shrunk_spend
+from orchestration.valuation.own_rate import mean_spend, shrunk_spend
 from orchestration.valuation.policy import load_policies
 from orchestration.valuation.purchases import Buyers
 from orchestration.valuation.values import make_values
@@ -121,9 +121,10 @@ def test_without_a_spend_model_a_single_purchase_counts_as_policy_says() -> None
         age=np.array([30.0, 30.0]),
         repeat_amount=np.array([0.0, 200.0]),
         first_amount=np.array([40.0, 100.0]),
+        due=np.array([True, True]),
     )
     counts = Forecaster.of(buyers, replace(POLICY, single_purchase_counts=1)).expected_spend(buyers)
-    assert counts == pytest.approx(shrunk_spend(np.array([1.0, 2.0]), np.array([40.0, 200.0]), 3))
+    assert counts == pytest.approx(shrunk_spend(np.array([1.0, 2.0]), np.array([40.0, 200.0]), 3, 80.0))
     ignored = Forecaster.of(buyers, replace(POLICY, single_purchase_counts=0)).expected_spend(buyers)
     assert ignored == pytest.approx([100.0, 100.0])
 
@@ -131,6 +132,8 @@ def test_without_a_spend_model_a_single_purchase_counts_as_policy_says() -> None
 def test_the_mean_of_all_is_the_same_in_whatever_order_customers_are_read() -> None:
     chance = np.random.default_rng(3)
     count, total = chance.integers(1, 9, 500).astype(float), np.round(chance.gamma(3.0, 100.0, 500), 2)
-    spends = shrunk_spend(count, total, 3)
+    spends = shrunk_spend(count, total, 3, mean_spend(count, total))
     for order in (chance.permutation(500) for _ in range(20)):
-        assert np.array_equal(shrunk_spend(count[order], total[order], 3), spends[order])
+        assert np.array_equal(
+            shrunk_spend(count[order], total[order], 3, mean_spend(count[order], total[order])), spends[order]
+        )

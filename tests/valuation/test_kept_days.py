@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from orchestration.settings import Settings
-from orchestration.valuation import values
+from orchestration.valuation import fitting, values
 from orchestration.valuation.values import ValueReport, make_values
 from tests.valuation.test_values import buyers_that_fade
 
@@ -19,22 +19,29 @@ AS_OF, NEXT_AS_OF = date(2026, 1, 10), date(2026, 1, 11)
 DAYS = [BEFORE_ANYBODY, JUNE, SEPTEMBER, DECEMBER, AS_OF]
 TABLES = ("customer_values", "fits", "backtests", "days_valued")
 
+BOUGHT = "intermediate.int_purchase_days_aggregated"
 Connection = duckdb.DuckDBPyConnection
 Content = dict[str, list[tuple[object, ...]]]
 
 
-@pytest.fixture
-def con(database: Callable[..., Connection], request: pytest.FixtureRequest) -> Connection:
-    """A working database whose days were all valued, in a run that has ended; of few buyers, so that none is fitted."""
-    connection = database(buyers_that_fade(getattr(request, "param", 25)), DAYS)
+def working_database(database: Callable[..., Connection], buyers: int) -> Connection:
+    """A working database whose days were all valued, in a run that has ended."""
+    connection = database(buyers_that_fade(buyers), DAYS)
     connection.execute("create schema increment")
     connection.execute("create table increment.customers_due (customer_id varchar)")
     connection.execute(
         "create table increment.days as "
         "select evaluated_on, cast(null as varchar) as due from intermediate.int_evaluation_days"
     )
+    connection.execute(f"create table bought_before as from {BOUGHT}")
     make_values(connection, POLICY)
     return connection
+
+
+@pytest.fixture
+def con(database: Callable[..., Connection], request: pytest.FixtureRequest) -> Connection:
+    """Of few buyers, so that none is fitted."""
+    return working_database(database, getattr(request, "param", 25))
 
 
 @pytest.fixture
@@ -52,6 +59,12 @@ def valued(monkeypatch: pytest.MonkeyPatch) -> list[date]:
 
 
 def night(con: Connection) -> ValueReport:
+    """A run that keeps rows; due are those whose purchases changed."""
+    con.execute(f"""
+        insert into increment.customers_due
+        select customer_id from (from {BOUGHT} except all from bought_before)
+        union select customer_id from (from bought_before except all from {BOUGHT})
+    """)
     return make_values(con, POLICY, keeps=True)
 
 
@@ -65,7 +78,6 @@ def marked(con: Connection) -> list[date]:
     return [day for (day,) in found]
 
 
-BOUGHT = "intermediate.int_purchase_days_aggregated"
 LATE = f"insert into {BOUGHT} values ('C00007', date '2025-08-02', 1, 71.5)"
 # The purchases of somebody since July turn out to be those of another customer.
 MERGED = f"""
@@ -143,20 +155,43 @@ def test_days_whose_fit_moved_are_marked_for_everybody_unless_they_are_due_as_it
     night(con)
     assert marked(con) == []
     con.execute(LATE)
-    con.execute("insert into increment.customers_due values ('C00007')")
     con.execute("update increment.days set due = 'counted' where evaluated_on = ?", [AS_OF])
     night(con)
     assert marked(con) == [SEPTEMBER, DECEMBER]
 
 
-def test_a_day_valued_anew_with_the_values_of_before_is_not_marked(con: Connection) -> None:
-    """Nobody but somebody who is due anyhow has ever bought."""
-    con.execute(f"delete from {BOUGHT} where customer_id <> 'C00007'")
-    make_values(con, POLICY)
+def test_where_the_stated_fit_is_that_of_before_only_buyers_who_are_due_are_valued(
+    database: Callable[..., Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Stated to one digit, so that a purchase more moves no parameter.
+    monkeypatch.setattr(fitting, "_STATED_FROM", 20)
+    con = working_database(database, 150)
+    con.execute("update valuation.customer_values set method_reason = 'as it stood'")
     con.execute(LATE)
-    con.execute("insert into increment.customers_due values ('C00007')")
     assert night(con).days_due == 3
     assert marked(con) == []
+    again = con.execute(
+        "select customer_id, evaluated_on from valuation.customer_values where method_reason is null order by 2"
+    ).fetchall()
+    assert again == [("C00007", SEPTEMBER), ("C00007", DECEMBER), ("C00007", AS_OF)]
+    con.execute("update valuation.customer_values set method_reason = null")
+    kept = content(con)
+    make_values(con, POLICY)
+    assert kept == content(con)
+
+
+def test_somebody_who_bought_before_all_others_makes_everybody_due(
+    database: Callable[..., Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forecasts are interpolated between the least and the greatest age."""
+    monkeypatch.setattr(fitting, "_STATED_FROM", 20)
+    con = working_database(database, 150)
+    con.execute(f"insert into {BOUGHT} values ('C00007', date '2023-12-01', 1, 20)")
+    night(con)
+    assert marked(con) == [BEFORE_ANYBODY, JUNE, SEPTEMBER, DECEMBER, AS_OF]
+    kept = content(con)
+    make_values(con, POLICY)
+    assert kept == content(con)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +228,6 @@ def test_a_run_that_dies_leaves_rows_and_notes_of_before(
 
 def test_what_was_due_in_a_run_that_did_not_end_stays_marked(con: Connection) -> None:
     con.execute(LATE)
-    con.execute("insert into increment.customers_due values ('C00007')")
     night(con)
     assert night(con).days_due == 0
     assert marked(con) == [SEPTEMBER, DECEMBER, AS_OF]
