@@ -4,8 +4,8 @@ What belongs here: fitting, and forecasts by the models or by the plain rule. Wh
 (`bg_nbd.py`, `gamma_gamma.py`, `own_rate.py`), and the choice between them (`choice.py`).
 """
 
-from dataclasses import astuple, dataclass
-from math import floor, log10, sqrt
+from dataclasses import dataclass
+from math import exp, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,6 @@ from orchestration.valuation.purchases import Buyers
 Floats = NDArray[np.float64]
 
 DAYS_OF_YEAR = 365.0
-# From so many buyers on, parameters are stated to the digit that the sampling error of so many reaches: two accounts
-# that turn out to be one person must not move the value of everybody else in every month (docs/decisions/0011).
-_STATED_FROM = 20_000
 
 
 @dataclass(frozen=True)
@@ -38,20 +35,21 @@ class ModelFit:
     spend_correlation: float | None = None
 
 
-def fit_models(buyers: Buyers, minimum_repeat_buyers: float) -> ModelFit:
-    """Fit purchases on all buyers and spend on those who came back, unless fewer than the minimum did."""
+def fit_models(buyers: Buyers, policy: ValuePolicy) -> ModelFit:
+    """Fit purchases on all buyers and spend on those who came back, unless fewer than the minimum did.
+
+    Of many buyers parameters are stated in steps, because two accounts that turn out to be one person must not move the
+    value of everybody else in every month (docs/decisions/0011).
+    """
     repeat = buyers.repeat
     count = int(repeat.sum())
-    if count < max(minimum_repeat_buyers, 1):
+    if count < max(policy.minimum_repeat_buyers, 1):
         return ModelFit(len(buyers), count)
     purchases, optimum = bg_nbd.fit(bg_nbd.Histories(buyers.frequency, buyers.recency, buyers.age))
     frequency, total = buyers.frequency[repeat], buyers.repeat_amount[repeat]
     spend, spend_optimum = gamma_gamma.fit(gamma_gamma.Spends(frequency, total))
-    if len(buyers) >= _STATED_FROM:
-        purchases = bg_nbd.Parameters(*(_stated(value) for value in astuple(purchases)))
-        # The mean spend hangs on q - 1.
-        p, over_one, gamma = (_stated(value) for value in (spend.p, spend.q - 1, spend.gamma))
-        spend = gamma_gamma.Parameters(p, 1 + over_one, gamma)
+    if len(buyers) >= policy.stated_from_buyers:
+        purchases, spend = _stated_purchases(purchases, policy), _stated_spend(spend, policy)
     return ModelFit(
         buyers=len(buyers),
         repeat_buyers=count,
@@ -64,14 +62,22 @@ def fit_models(buyers: Buyers, minimum_repeat_buyers: float) -> ModelFit:
     )
 
 
-def _stated(value: float) -> float:
-    """Rounded to the first digit below value / √20,000, which no estimate from so many customers is better than.
+def _stated_purchases(fitted: bg_nbd.Parameters, policy: ValuePolicy) -> bg_nbd.Parameters:
+    """Leaving is stated by its odds and its strength: the sample tells the first well, a and b alone badly."""
+    r, alpha, odds = (_stated(value, policy.stated_step) for value in (fitted.r, fitted.alpha, fitted.a / fitted.b))
+    strength = _stated(fitted.a + fitted.b, policy.stated_step_of_strength)
+    return bg_nbd.Parameters(r, alpha, strength * odds / (1 + odds), strength / (1 + odds))
 
-    More buyers could tell a digit more, which no forecast for one of them is good to.
-    """
-    if value == 0 or not np.isfinite(value):
-        return value
-    return round(value, -floor(log10(abs(value) / sqrt(_STATED_FROM))))
+
+def _stated_spend(fitted: gamma_gamma.Parameters, policy: ValuePolicy) -> gamma_gamma.Parameters:
+    # The mean spend hangs on q - 1.
+    p, over_one, gamma = (_stated(value, policy.stated_step) for value in (fitted.p, fitted.q - 1, fitted.gamma))
+    return gamma_gamma.Parameters(p, 1 + over_one, gamma)
+
+
+def _stated(value: float, step: float) -> float:
+    """The nearest of the numbers that lie `step` apart in their logarithm; what is not above 0 as it is."""
+    return exp(round(log(value) / step) * step) if value > 0 else value
 
 
 def _correlation(left: Floats, right: Floats) -> float | None:

@@ -11,9 +11,15 @@ from pathlib import Path
 from orchestration.errors import UserError
 
 FILE = "value_model.csv"
-_WHOLE = {"holdout_months", "minimum_repeat_buyers", "minimum_test_customers", "single_purchase_counts"}
+_WHOLE = {
+    "holdout_months",
+    "minimum_repeat_buyers",
+    "minimum_test_customers",
+    "single_purchase_counts",
+    "stated_from_buyers",
+}
 _COLUMNS = ["setting", "value", "valid_from", "why"]
-_ABOVE_ZERO = {"holdout_months", "fallback_half_life_days"}
+_ABOVE_ZERO = {"holdout_months", "fallback_half_life_days", "stated_step", "stated_step_of_strength"}
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,9 @@ class ValuePolicy:
     fallback_half_life_days: float
     fallback_prior_purchases: float
     spend_mean_factor: float
+    stated_from_buyers: float
+    stated_step: float
+    stated_step_of_strength: float
 
 
 class ValuePolicies:

@@ -84,7 +84,7 @@ class _Run:
         self._con = con
         self._policies = policies
         self._keeps = keeps
-        self._fits: dict[tuple[date, float], ModelFit] = {}
+        self._fits: dict[tuple[date, ValuePolicy], ModelFit] = {}
 
     def value(self, day: date) -> None:
         """Write the rows of one day; none without a buyer."""
@@ -106,9 +106,9 @@ class _Run:
             self._insert("backtests", [{"evaluated_on": day, **asdict(line)} for line in test.calibration])
 
     def _fit(self, buyers: Buyers, policy: ValuePolicy) -> ModelFit:
-        key = (buyers.day, policy.minimum_repeat_buyers)
+        key = (buyers.day, policy)
         if key not in self._fits:
-            self._fits[key] = fit_models(buyers, policy.minimum_repeat_buyers)
+            self._fits[key] = fit_models(buyers, policy)
         return self._fits[key]
 
     def _backtest(self, tested_from: date, day: date, policy: ValuePolicy) -> Backtest | None:

@@ -36,7 +36,8 @@ _THRESHOLDS = {
     ("orchestration/cleaning/due.py", "_MOST"): "0.9",
     ("orchestration/identity/recipes.py", "_MOST_AS_DELTA"): "0.9",
     ("orchestration/increment.py", "_MOST_KEPT"): "0.9",
-    ("orchestration/valuation/fitting.py", "_STATED_FROM"): "1",
+    ("seeds/policy/value_model.csv", "stated_from_buyers"): "1",
+    ("seeds/policy/value_model.csv", "stated_step"): "0.3",
 }
 # What a cell is given now and then instead of a value of another row.
 _ODD = ("", "？？", "2026-02-30", "1900-01-01", "-1", "９９", "未知", "0")
@@ -66,7 +67,7 @@ class ChangingWorld:
             shutil.copytree(ROOT / name, self.checkout / name, ignore=ignored)
         for (file, threshold), value in _THRESHOLDS.items():
             code = (self.checkout / file).read_text(encoding="utf-8")
-            code, found = re.subn(rf"(?m)^{threshold} = \S+$", f"{threshold} = {value}", code)
+            code, found = re.subn(rf"(?m)^({threshold}(?: = |,))[^\s,]+", rf"\g<1>{value}", code)
             assert found == 1, f"{file} has no {threshold} any more: name what took its place in _THRESHOLDS"
             (self.checkout / file).write_text(code, encoding="utf-8")
         generate(

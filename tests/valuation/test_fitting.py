@@ -1,5 +1,6 @@
 """Parameters as a fit states them."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -7,7 +8,6 @@ import pyarrow as pa
 import pytest
 
 from orchestration.settings import Settings
-from orchestration.valuation import fitting
 from orchestration.valuation.fitting import Forecaster, fit_models
 from orchestration.valuation.policy import load_policies
 from orchestration.valuation.purchases import Buyers
@@ -29,30 +29,39 @@ def buyers(extra: int) -> Buyers:
     return Buyers(DAY, ids, frequency, recency, age, amount, first, due)
 
 
-def test_parameters_of_many_buyers_are_stated_within_what_so_many_can_tell(monkeypatch: pytest.MonkeyPatch) -> None:
-    exact = fit_models(buyers(0), 50)
-    monkeypatch.setattr(fitting, "_STATED_FROM", BUYERS)
-    stated = fit_models(buyers(0), 50)
+def test_parameters_of_many_buyers_are_stated_in_steps() -> None:
+    exact = fit_models(buyers(0), POLICY)
+    stated = fit_models(buyers(0), replace(POLICY, stated_from_buyers=BUYERS))
     assert exact.purchases is not None
     assert exact.spend is not None
     assert stated.spend is not None
-    pairs = [(getattr(exact.purchases, name), getattr(stated.purchases, name)) for name in ("r", "alpha", "a", "b")]
+    assert stated.purchases is not None
+    pairs = [(exact.purchases.r, stated.purchases.r), (exact.purchases.alpha, stated.purchases.alpha)]
+    pairs += [(exact.purchases.a / exact.purchases.b, stated.purchases.a / stated.purchases.b)]
     pairs += [(exact.spend.p, stated.spend.p), (exact.spend.q - 1, stated.spend.q - 1)]
     for whole, short in pairs:
         assert whole != short
-        assert short == pytest.approx(whole, rel=0.5 / np.sqrt(exact.repeat_buyers))
+        assert short == pytest.approx(whole, rel=0.0026)
+    strength, told = exact.purchases.a + exact.purchases.b, stated.purchases.a + stated.purchases.b
+    assert told == pytest.approx(strength, rel=0.026)
 
 
-@pytest.mark.parametrize(("value", "stated"), [(0.75437, 0.754), (39.134, 39.1), (9106.4, 9110.0), (0.0, 0.0)])
-def test_a_stated_number_has_the_digits_that_twenty_thousand_customers_tell(value: float, stated: float) -> None:
-    assert fitting._stated(value) == stated
+def test_stated_parameters_hardly_move_a_forecast() -> None:
+    everybody = buyers(0)
+    exact, stated = (
+        Forecaster.of(everybody, POLICY, fit.purchases, fit.spend)
+        for fit in (fit_models(everybody, replace(POLICY, stated_from_buyers=many)) for many in (BUYERS + 1, BUYERS))
+    )
+    for forecast in (lambda of: of.expected_purchases(everybody, 365), lambda of: of.expected_spend(everybody)):
+        assert forecast(stated).sum() == pytest.approx(forecast(exact).sum(), rel=0.005)
+        assert forecast(stated) == pytest.approx(forecast(exact), rel=0.02)
 
 
 @pytest.mark.parametrize("fitted", [True, False])
 def test_a_forecast_has_the_same_digits_for_some_buyers_as_for_all(fitted: bool) -> None:
     everybody = buyers(0)
     everybody.due[:] = np.arange(BUYERS) % 7 == 0
-    fit = fit_models(everybody, 50)
+    fit = fit_models(everybody, POLICY)
     forecaster = Forecaster.of(everybody, POLICY, *((fit.purchases, fit.spend) if fitted else ()))
     some, due = everybody.who_are_due(), everybody.due
     assert 0 < len(some) < BUYERS / 6

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import pytest
 
 from orchestration.settings import Settings
-from orchestration.valuation import fitting, values
+from orchestration.valuation import values
+from orchestration.valuation.policy import FILE
 from orchestration.valuation.values import ValueReport, make_values
 from tests.valuation.test_values import buyers_that_fade
 
@@ -24,7 +26,7 @@ Connection = duckdb.DuckDBPyConnection
 Content = dict[str, list[tuple[object, ...]]]
 
 
-def working_database(database: Callable[..., Connection], buyers: int) -> Connection:
+def working_database(database: Callable[..., Connection], buyers: int, policy: Path = POLICY) -> Connection:
     """A working database whose days were all valued, in a run that has ended."""
     connection = database(buyers_that_fade(buyers), DAYS)
     connection.execute("create schema increment")
@@ -34,7 +36,7 @@ def working_database(database: Callable[..., Connection], buyers: int) -> Connec
         "select evaluated_on, cast(null as varchar) as due from intermediate.int_evaluation_days"
     )
     connection.execute(f"create table bought_before as from {BOUGHT}")
-    make_values(connection, POLICY)
+    make_values(connection, policy)
     return connection
 
 
@@ -42,6 +44,18 @@ def working_database(database: Callable[..., Connection], buyers: int) -> Connec
 def con(database: Callable[..., Connection], request: pytest.FixtureRequest) -> Connection:
     """Of few buyers, so that none is fitted."""
     return working_database(database, getattr(request, "param", 25))
+
+
+@pytest.fixture
+def coarse_policy(tmp_path: Path) -> Path:
+    """Parameters of however few buyers are stated so coarsely that a purchase more moves none."""
+    rows = (POLICY / FILE).read_text(encoding="utf-8")
+    rows = rows.replace("stated_from_buyers,5000,", "stated_from_buyers,1,")
+    for step in ("stated_step,0.005,", "stated_step_of_strength,0.05,"):
+        assert step in rows
+        rows = rows.replace(step, f"{step.split(',')[0]},0.5,")
+    (tmp_path / FILE).write_text(rows, encoding="utf-8")
+    return tmp_path
 
 
 @pytest.fixture
@@ -58,14 +72,14 @@ def valued(monkeypatch: pytest.MonkeyPatch) -> list[date]:
     return days
 
 
-def night(con: Connection) -> ValueReport:
+def night(con: Connection, policy: Path = POLICY) -> ValueReport:
     """A run that keeps rows; due are those whose purchases changed."""
     con.execute(f"""
         insert into increment.customers_due
         select customer_id from (from {BOUGHT} except all from bought_before)
         union select customer_id from (from bought_before except all from {BOUGHT})
     """)
-    return make_values(con, POLICY, keeps=True)
+    return make_values(con, policy, keeps=True)
 
 
 def content(con: Connection) -> Content:
@@ -161,14 +175,12 @@ def test_days_whose_fit_moved_are_marked_for_everybody_unless_they_are_due_as_it
 
 
 def test_where_the_stated_fit_is_that_of_before_only_buyers_who_are_due_are_valued(
-    database: Callable[..., Connection], monkeypatch: pytest.MonkeyPatch
+    database: Callable[..., Connection], coarse_policy: Path
 ) -> None:
-    # Stated to one digit, so that a purchase more moves no parameter.
-    monkeypatch.setattr(fitting, "_STATED_FROM", 20)
-    con = working_database(database, 150)
+    con = working_database(database, 150, coarse_policy)
     con.execute("update valuation.customer_values set method_reason = 'as it stood'")
     con.execute(LATE)
-    assert night(con).days_due == 3
+    assert night(con, coarse_policy).days_due == 3
     assert marked(con) == []
     again = con.execute(
         "select customer_id, evaluated_on from valuation.customer_values where method_reason is null order by 2"
@@ -176,21 +188,20 @@ def test_where_the_stated_fit_is_that_of_before_only_buyers_who_are_due_are_valu
     assert again == [("C00007", SEPTEMBER), ("C00007", DECEMBER), ("C00007", AS_OF)]
     con.execute("update valuation.customer_values set method_reason = null")
     kept = content(con)
-    make_values(con, POLICY)
+    make_values(con, coarse_policy)
     assert kept == content(con)
 
 
 def test_somebody_who_bought_before_all_others_makes_everybody_due(
-    database: Callable[..., Connection], monkeypatch: pytest.MonkeyPatch
+    database: Callable[..., Connection], coarse_policy: Path
 ) -> None:
     """Forecasts are interpolated between the least and the greatest age."""
-    monkeypatch.setattr(fitting, "_STATED_FROM", 20)
-    con = working_database(database, 150)
+    con = working_database(database, 150, coarse_policy)
     con.execute(f"insert into {BOUGHT} values ('C00007', date '2023-12-01', 1, 20)")
-    night(con)
+    night(con, coarse_policy)
     assert marked(con) == [BEFORE_ANYBODY, JUNE, SEPTEMBER, DECEMBER, AS_OF]
     kept = content(con)
-    make_values(con, POLICY)
+    make_values(con, coarse_policy)
     assert kept == content(con)
 
 
