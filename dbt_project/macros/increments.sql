@@ -66,6 +66,27 @@
         {%- endif %}
 {%- endmacro %}
 
+{#- Condition: a fact of this customer may be among `due_changes`: everybody's where all is counted; else those of who is due,
+    and of whom a fact of `facts` enters or leaves a window after `counted_until`, as CTE `phases` (`days_later`) says. What it
+    leaves out saves looking at all purchases of customers of whom nothing is counted in this run. -#}
+{% macro may_count(customer_id, facts, day) -%}
+    {%- if counted_until() -%}
+        {{ customer_id }} in (
+            select facts.customer_id
+            from {{ facts }} as facts
+            cross join phases
+            cross join frame
+            where
+                {{ days_after('facts.' ~ day, 'phases.days_later') }} > cast('{{ counted_until() }}' as date)
+                and {{ days_after('facts.' ~ day, 'phases.days_later') }} <= frame.as_of_date
+            union all
+            {{ customers_due('counted') }}
+        )
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
 {#- Query: `due_changes` added up by customer, one row for all days from `from_day` until before `to_day`. `counts` and
     `amounts` are sums; `firsts` and `lasts` (name to column) the least and the greatest value of a column so far. Of
     somebody who is not due it goes on from what this model kept, so each must be a column of the model. -#}

@@ -45,6 +45,17 @@ customers as (
     from {{ ref('int_customers_known') }}
 ),
 
+-- On its day a fact is recent and in the window; it leaves the half year, then the window, from when on it is in the
+-- one before, and that in the end.
+phases as (
+    {{ phases_of(['is_new', 'is_recent', 'in_window', 'in_window_before'], [
+        ('0', [1, 1, 1, 0]),
+        ('repeat_days + 1', [0, -1, 0, 0]),
+        ('spend_days + 1', [0, 0, -1, 1]),
+        ('2 * (spend_days + 1)', [0, 0, 0, -1]),
+    ]) }}
+),
+
 -- Purchases apart from days on which something was only given back, which have no part in the habit.
 purchase_gaps as (
     select
@@ -53,6 +64,7 @@ purchase_gaps as (
             when purchases > 0 then {{ days_between('lag(purchased_on) over so_far', 'purchased_on') }}
         end as gap_days
     from {{ ref('int_purchase_days_aggregated') }}
+    where {{ may_count('customer_id', ref('int_purchase_days_aggregated'), 'purchased_on') }}
     window so_far as (partition by customer_id, purchases > 0 order by purchased_on)
 ),
 
@@ -132,7 +144,11 @@ category_days as (
         category,
         purchased_on
     from {{ ref('int_purchases_unioned') }}
-    where customer_id is not null and category is not null and net_amount > 0
+    where
+        customer_id is not null
+        and category is not null
+        and net_amount > 0
+        and {{ may_count('customer_id', ref('int_purchases_unioned'), 'purchased_on') }}
     group by
         customer_id,
         category,
@@ -194,17 +210,6 @@ category_changes as (
         -1 as categories_before
     from category_runs
     where ends
-),
-
--- On its day a fact is recent and in the window; it leaves the half year, then the window, from when on it is in the
--- one before, and that in the end.
-phases as (
-    {{ phases_of(['is_new', 'is_recent', 'in_window', 'in_window_before'], [
-        ('0', [1, 1, 1, 0]),
-        ('repeat_days + 1', [0, -1, 0, 0]),
-        ('spend_days + 1', [0, 0, -1, 1]),
-        ('2 * (spend_days + 1)', [0, 0, 0, -1]),
-    ]) }}
 ),
 
 changes as (

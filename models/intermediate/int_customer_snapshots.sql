@@ -52,17 +52,6 @@ customers as (
     left join first_purchases on known.customer_id = first_purchases.customer_id
 ),
 
-interaction_days as (
-    select
-        customer_id,
-        interacted_on,
-        sum(interactions) as interactions
-    from {{ ref('int_interactions_aggregated') }}
-    group by
-        customer_id,
-        interacted_on
-),
-
 -- An interaction is recent, then in the window before, with which the recent ones are compared, then in neither.
 phases as (
     {{ phases_of(['is_recent', 'of_change'], [
@@ -70,6 +59,18 @@ phases as (
         ('activity_days + 1', [-1, -2]),
         ('2 * (activity_days + 1)', [0, 1]),
     ]) }}
+),
+
+interaction_days as (
+    select
+        customer_id,
+        interacted_on,
+        sum(interactions) as interactions
+    from {{ ref('int_interactions_aggregated') }}
+    where {{ may_count('customer_id', ref('int_interactions_aggregated'), 'interacted_on') }}
+    group by
+        customer_id,
+        interacted_on
 ),
 
 -- What each day adds to a running metric, and what the end of its window takes away again.
