@@ -40,6 +40,8 @@ def test_versions_of_the_warehouse_are_offered_newest_first(own_settings: Settin
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_what_installs_completion_is_there(shell: str, tmp_path: Path) -> None:
+def test_what_installs_completion_is_there(shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The shell that is named, not the one that runs the tests, which may be none.
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     told = CliRunner().invoke(app, ["--show-completion", shell], prog_name="c360", env={"HOME": str(tmp_path)})
     assert "_C360_COMPLETE" in told.output
