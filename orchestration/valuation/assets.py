@@ -56,7 +56,10 @@ def valuation(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterat
             table: connection.execute(f"select count(*) from valuation.{table}").fetchall()[0][0] for table in _TABLES
         }
     said = {
-        "customer_values": {"days_due": f"{report.days_due} of {report.days}"},
+        "customer_values": {
+            "days_due": f"{report.days_due} of {report.days}",
+            "days_due_for_everybody": f"{report.days_for_everybody} of {report.days}",
+        },
         "fits": {name: report.last_fit[name] for name in _SHOWN if report.last_fit.get(name) is not None},
     }
     for table, columns in schemas.items():

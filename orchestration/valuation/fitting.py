@@ -5,7 +5,7 @@ What belongs here: fitting, and forecasts by the models or by the plain rule. Wh
 """
 
 from dataclasses import dataclass
-from math import exp, log
+from math import exp, inf, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,8 +76,8 @@ def _stated_spend(fitted: gamma_gamma.Parameters, policy: ValuePolicy) -> gamma_
 
 
 def _stated(value: float, step: float) -> float:
-    """The nearest of the numbers that lie `step` apart in their logarithm; what is not above 0 as it is."""
-    return exp(round(log(value) / step) * step) if value > 0 else value
+    """The nearest of the numbers that lie `step` apart in their logarithm; what has none as it is."""
+    return exp(round(log(value) / step) * step) if 0 < value < inf else value
 
 
 def _correlation(left: Floats, right: Floats) -> float | None:

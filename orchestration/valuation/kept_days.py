@@ -76,7 +76,7 @@ def begin(con: duckdb.DuckDBPyConnection, *, keeps: bool) -> list[date]:
     """Take away the rows of days that are evaluated no more, and of the others what must be made anew.
 
     To be called in the transaction that values them. Rows hold where the same purchases are noted for their day. Of the
-    other days the values stay until `take_away` is asked.
+    other days the values stay until `begin_day`.
 
     Args:
         con: the working database.
@@ -106,7 +106,7 @@ def begin(con: duckdb.DuckDBPyConnection, *, keeps: bool) -> list[date]:
     return [day for (day,) in due]
 
 
-def take_away(con: duckdb.DuckDBPyConnection, day: date, follows_from: object, *, keeps: bool) -> bool:
+def begin_day(con: duckdb.DuckDBPyConnection, day: date, follows_from: object, *, keeps: bool) -> bool:
     """Take away the values of a day that must be made anew, and note what those that come follow from.
 
     Args:

@@ -26,10 +26,14 @@ from orchestration.valuation.purchases import Buyers, buyers_and_outcome, buyers
 
 @dataclass(frozen=True)
 class ValueReport:
-    """What there is: days of evaluation and those of them that were due, rows, the last row of `valuation.fits`."""
+    """What there is: days of evaluation, those of them that were fitted, and of these on which everybody was valued.
+
+    `rows` are those of all days, `last_fit` is the last row of `valuation.fits`.
+    """
 
     days: int
     days_due: int
+    days_for_everybody: int
     rows: int
     last_fit: dict[str, Any]
 
@@ -50,9 +54,9 @@ def make_values(con: duckdb.DuckDBPyConnection, policy_dir: Path, *, keeps: bool
     policies = load_policies(policy_dir)
     with transaction(con):
         due = kept_days.begin(con, keeps=keeps)
+        run = _Run(con, policies, keeps=keeps)
         if due:
             make_steps(con, keeps=keeps)
-            run = _Run(con, policies, keeps=keeps)
             # The optimiser multiplies vectors of four numbers: more threads only wait for each other, six seconds of
             # seven, and sum in an order that depends on how many cores there are.
             with threadpool_limits(limits=1, user_api="blas"):
@@ -63,7 +67,7 @@ def make_values(con: duckdb.DuckDBPyConnection, policy_dir: Path, *, keeps: bool
         "select (select count(*) from valuation.days_valued), (select count(*) from valuation.customer_values)"
     ).fetchall()[0]
     fits = records(con, "select * from valuation.fits order by evaluated_on desc limit 1", {})
-    return ValueReport(days, len(due), rows, fits[0] if fits else {})
+    return ValueReport(days, len(due), run.days_for_everybody, rows, fits[0] if fits else {})
 
 
 def months_back(day: date, months: int) -> date:
@@ -84,6 +88,7 @@ class _Run:
         self._con = con
         self._policies = policies
         self._keeps = keeps
+        self.days_for_everybody = 0
         self._fits: dict[tuple[date, ValuePolicy], ModelFit] = {}
 
     def value(self, day: date) -> None:
@@ -91,7 +96,7 @@ class _Run:
         policy = self._policies.on(day)
         buyers = buyers_on(self._con, day)
         if not len(buyers):
-            kept_days.take_away(self._con, day, None, keeps=self._keeps)
+            kept_days.begin_day(self._con, day, None, keeps=self._keeps)
             return
         fit = self._fit(buyers, policy)
         tested_from = months_back(day, int(policy.holdout_months))
@@ -99,7 +104,8 @@ class _Run:
         choice = choose(fit, test, policy)
         forecaster = Forecaster.of(buyers, policy, choice.purchases, choice.spend)
         follows_from = (choice.method, choice.reason, forecaster.follows_from)
-        everybody = kept_days.take_away(self._con, day, follows_from, keeps=self._keeps)
+        everybody = kept_days.begin_day(self._con, day, follows_from, keeps=self._keeps)
+        self.days_for_everybody += everybody
         self._write_values(buyers if everybody else buyers.who_are_due(), forecaster, choice)
         self._insert("fits", [_fit_row(day, fit, tested_from, test, choice, policy)])
         if test:

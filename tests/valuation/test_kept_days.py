@@ -180,7 +180,8 @@ def test_where_the_stated_fit_is_that_of_before_only_buyers_who_are_due_are_valu
     con = working_database(database, 150, coarse_policy)
     con.execute("update valuation.customer_values set method_reason = 'as it stood'")
     con.execute(LATE)
-    assert night(con, coarse_policy).days_due == 3
+    report = night(con, coarse_policy)
+    assert (report.days_due, report.days_for_everybody) == (3, 0)
     assert marked(con) == []
     again = con.execute(
         "select customer_id, evaluated_on from valuation.customer_values where method_reason is null order by 2"
