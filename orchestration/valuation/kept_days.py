@@ -73,10 +73,10 @@ def make_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def begin(con: duckdb.DuckDBPyConnection, *, keeps: bool) -> list[date]:
-    """Take away the rows of days that are evaluated no more, and of the others what must be made anew.
+    """Take away the rows of days that are evaluated no more, and tell which of the others are to be valued.
 
-    To be called in the transaction that values them. Rows hold where the same purchases are noted for their day. Of the
-    other days the values stay until `begin_day`.
+    To be called in the transaction that values them. Rows hold where the same purchases are noted for their day; those
+    of the other days stay until `begin_day`.
 
     Args:
         con: the working database.
@@ -88,26 +88,19 @@ def begin(con: duckdb.DuckDBPyConnection, *, keeps: bool) -> list[date]:
     if not (keeps and _are_whole(con)):
         make_tables(con)
     con.execute(_PURCHASES_BY_DAY)
-    con.execute("""
-        create or replace temp table days_to_value as
-        select present.*, noted.follows_from
-        from purchases_by_day as present
-        left join valuation.days_valued as noted on present.evaluated_on = noted.evaluated_on
-        where (present.purchases, present.content) is distinct from (noted.purchases, noted.content)
-    """)
     for table in _TABLES:
         con.execute(
             f"delete from valuation.{table} where evaluated_on not in (select evaluated_on from purchases_by_day)"
         )
-        if table != "customer_values":
-            con.execute(f"delete from valuation.{table} where evaluated_on in (select evaluated_on from days_to_value)")
-    con.execute("insert into valuation.days_valued by name select * exclude (follows_from) from days_to_value")
-    due = con.execute("select evaluated_on from days_to_value order by evaluated_on").fetchall()
+    due = con.execute(
+        "select evaluated_on from (from purchases_by_day except select * exclude (follows_from) from "
+        "valuation.days_valued) order by evaluated_on"
+    ).fetchall()
     return [day for (day,) in due]
 
 
 def begin_day(con: duckdb.DuckDBPyConnection, day: date, follows_from: object, *, keeps: bool) -> bool:
-    """Take away the values of a day that must be made anew, and note what those that come follow from.
+    """Take away the rows of a day that must be made anew, and note what those that come are made from.
 
     Args:
         con: the working database, with the tables of `begin`.
@@ -119,11 +112,16 @@ def begin_day(con: duckdb.DuckDBPyConnection, day: date, follows_from: object, *
         Whether the values of all buyers are to be made, or only of those who are due.
     """
     checksum = None if follows_from is None else hashlib.sha256(repr(follows_from).encode()).hexdigest()
-    noted = con.execute("select follows_from from days_to_value where evaluated_on = ?", [day]).fetchall()[0][0]
-    con.execute("update valuation.days_valued set follows_from = ? where evaluated_on = ?", [checksum, day])
-    stands = keeps and checksum == noted
-    of_whom = "and customer_id in (select customer_id from increment.customers_due)" if stands else ""
-    con.execute(f"delete from valuation.customer_values where evaluated_on = ? {of_whom}", [day])
+    noted = con.execute("select follows_from from valuation.days_valued where evaluated_on = ?", [day]).fetchone()
+    # A day that was never noted has no rows, like one without a buyer.
+    stands = keeps and (noted or (None,)) == (checksum,)
+    of_who_is_due = "and customer_id in (select customer_id from increment.customers_due)" if stands else ""
+    for table in _TABLES:
+        of_whom = of_who_is_due if table == "customer_values" else ""
+        con.execute(f"delete from valuation.{table} where evaluated_on = ? {of_whom}", [day])
+    con.execute(
+        "insert into valuation.days_valued select *, ? from purchases_by_day where evaluated_on = ?", [checksum, day]
+    )
     if keeps and not stands:
         con.execute("update increment.days set due = 'valued' where due is null and evaluated_on = ?", [day])
     return not stands

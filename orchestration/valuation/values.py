@@ -5,7 +5,7 @@ What belongs here: going through the days, and the rows of each. What does not: 
 """
 
 from calendar import monthrange
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -128,7 +128,7 @@ class _Run:
         # Spend is tested by the fitted model where it has one to be believed.
         spend = choose(fit, None, policy).spend
         model = Forecaster.of(buyers, policy, fit.purchases, spend)
-        return backtest(model, Forecaster.of(buyers, policy), buyers, outcome, float((day - tested_from).days))
+        return backtest(model, replace(model, purchases=None), buyers, outcome, float((day - tested_from).days))
 
     def _write_values(self, buyers: Buyers, forecaster: Forecaster, choice: Choice) -> None:
         spend = forecaster.expected_spend(buyers)
