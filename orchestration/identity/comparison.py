@@ -437,7 +437,8 @@ SIMILARITIES = {
     "given_names": f"case when {_BOTH_LATIN} then jaro_winkler_similarity(l.given_sound, r.given_sound) end",
     "surname_given": f"case when {_BOTH_LATIN} then jaro_winkler_similarity(l.surname_sound, r.given_sound) end",
     "given_surname": f"case when {_BOTH_LATIN} then jaro_winkler_similarity(l.given_sound, r.surname_sound) end",
-    "birthday_slips": "damerau_levenshtein(l.birthday_digits, r.birthday_digits)",
+    "birthday_slips": "case when l.birthday <> r.birthday then "
+    "damerau_levenshtein(l.birthday_digits, r.birthday_digits) end",
     "cities": "jaro_winkler_similarity(l.city, r.city)",
     "roads": "case when l.district is null and r.district is null then "
     "jaro_winkler_similarity(replace(l.road, ' ', ''), replace(r.road, ' ', '')) end",
@@ -468,23 +469,31 @@ def records_of(connection: duckdb.DuckDBPyConnection, pairs: str) -> str:
     return "compared_subjects"
 
 
-def levels_query(policy: IdentityPolicy, pairs: str, fields: Sequence[str], records: str = "subjects") -> str:
+def levels_query(
+    policy: IdentityPolicy,
+    pairs: str,
+    fields: Sequence[str],
+    records: str = "subjects",
+    carried: Sequence[str] = (),
+) -> str:
     """SQL of the pairs `(l, r)` of record ids with one level for each of `fields`; `records` holds what is compared.
 
-    Columns: `l, r`, the fields, `both_latin`, `one_word` and `both_chinese`. Grain: one row per row of `pairs`.
+    Columns: `l, r`, the columns of `pairs` that are `carried` along, the fields, `both_latin`, `one_word` and
+    `both_chinese`. Grain: one row per row of `pairs`.
     """
     of_field = level_sql(policy)
     levels = ",\n".join(f"{of_field[field]} as {field}" for field in fields)
     asked = [name for name in SIMILARITIES if any(f"p.{name}" in of_field[field] for field in fields)]
     similarities = "".join(f", {SIMILARITIES[name]} as {name}" for name in asked)
+    of_pair = ", ".join(f"p.{column}" for column in ("l", "r", *carried))
     return f"""
         select
-            p.l, p.r, {levels},
+            {of_pair}, {levels},
             {_BOTH_LATIN} as both_latin,
             {_BOTH_LATIN} and (l.surname_sound is null or r.surname_sound is null) as one_word,
             l.name_kind <> 'latin' and r.name_kind <> 'latin' as both_chinese
         from (
-            select p.l, p.r{similarities}
+            select {of_pair}{similarities}
             from {pairs} as p
             inner join {records} as l on l.record_id = p.l
             inner join {records} as r on r.record_id = p.r

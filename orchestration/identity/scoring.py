@@ -9,7 +9,6 @@ comparison; here each pair is compared once, field by field, and the weights are
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil, inf
 from pathlib import Path
@@ -23,26 +22,17 @@ from orchestration.files import write_whole
 from orchestration.identity.blocking_keys import joined
 from orchestration.identity.calibration import Calibration, log_odds
 from orchestration.identity.kept_pairs import compare_known
+from orchestration.identity.match_weights import COMPARED, weight_sql
 from orchestration.identity.name_shares import write_name_shares
 from orchestration.identity.policy import BlockingRule, IdentityPolicy
-from orchestration.identity.promising import WEIGHED_AT_ONCE, write_promising
+from orchestration.identity.promising import write_promising
 
 MODEL_FORMAT = 4
-COMPARED = ("name", "spelling", "birthday", "phone", "email", "address", "id_card", "unionid", "gender")
-"""The comparisons that carry a weight."""
-
 MATCH_WEIGHT = "weight + $duplicates - log2(1 + pow(2, least(relatives + $relatives, 900)))"
 """SQL over what `weigh_levels` writes, with the odds of a calibration: the log odds of one person."""
 
 _TOWN_LEVELS = ("same_city", "elsewhere_in_city")
 _MOST_OF_A_TOWN = 0.9
-BY_SHARE = {
-    ("name", "same"): "name_share",
-    ("name", "same_sound"): "sound_share",
-    ("name", "compatible"): "part_share",
-    ("spelling", "same"): "sound_share",
-}
-"""Levels whose share of strangers is how common the name, or the part of it, is: a column of `name_shares`."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +187,7 @@ def score_pairs(
     else:
         odds = calibration.odds(connection)
     least = log_odds(policy.limit("review_probability"))
-    write_promising(connection, policy, model, weight_sql(model.m, model.u, WEIGHED_AT_ONCE), least - odds.duplicates)
+    write_promising(connection, policy, model, least - odds.duplicates)
     compared += compare_known(connection, policy, "promising_pairs", "candidate_levels", remember=False)
     _weigh(connection, model, "candidate_levels", "candidate_weights")
     connection.execute(
@@ -472,26 +462,3 @@ def _column(rule: BlockingRule) -> str:
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     row = connection.execute(f"select count(*) from {table}").fetchone()
     return int(row[0]) if row else 0
-
-
-def weight_sql(
-    shares: dict[str, dict[str, float]], chance: dict[str, dict[str, float]], compared: Sequence[str] = COMPARED
-) -> str:
-    """SQL for the sum over the levels in `e` of log2 of a share over that of strangers, for the fields `compared`.
-
-    Names that agree weigh by how common they are (`ln`, `rn`): one person or relatives share a name no less often
-    than strangers do.
-    """
-    terms = []
-    for comparison in compared:
-        cases = []
-        for level, share in shares[comparison].items():
-            u = f"{chance[comparison][level]!r}"
-            column = BY_SHARE.get((comparison, level))
-            if column:
-                u = f"coalesce(greatest(ln.{column}, rn.{column}), {u})"
-                cases.append(f"when '{level}' then log2(greatest({share!r}, {u}) / {u})")
-            else:
-                cases.append(f"when '{level}' then log2({share!r} / {u})")
-        terms.append(f"case e.{comparison} {' '.join(cases)} else 0 end")
-    return " + ".join(terms)

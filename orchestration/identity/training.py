@@ -23,9 +23,10 @@ from orchestration.errors import UserError
 from orchestration.identity.comparison import compare_pairs
 from orchestration.identity.deterministic import describe_subjects
 from orchestration.identity.kept_pairs import know_nothing
+from orchestration.identity.match_weights import COMPARED
 from orchestration.identity.policy import IdentityPolicy, load_policy
 from orchestration.identity.records import register_policy
-from orchestration.identity.scoring import COMPARED, Model, default_model, model_file, save_model, write_candidates
+from orchestration.identity.scoring import Model, default_model, model_file, save_model, write_candidates
 from orchestration.progress import Progress, silent
 from orchestration.settings import Settings
 

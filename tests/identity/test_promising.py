@@ -9,11 +9,12 @@ import pytest
 from orchestration.identity.comparison import compare_pairs
 from orchestration.identity.deterministic import describe_subjects
 from orchestration.identity.kept_pairs import know_nothing
+from orchestration.identity.match_weights import weight_sql
 from orchestration.identity.name_shares import write_name_shares
 from orchestration.identity.policy import IdentityPolicy, load_policy
-from orchestration.identity.promising import WEIGHED_AT_ONCE, write_promising
+from orchestration.identity.promising import write_promising
 from orchestration.identity.resolve import make_records
-from orchestration.identity.scoring import Model, default_model, weight_sql
+from orchestration.identity.scoring import Model, default_model
 
 NAMES = (
     "张伟",
@@ -77,7 +78,7 @@ def crowd(world: Any) -> tuple[Any, IdentityPolicy, Model]:
 @pytest.mark.parametrize("least", [-10.0, 0.0, 8.0, 16.0, 24.0])
 def test_no_pair_that_reaches_the_threshold_is_given_up(crowd: Any, least: float) -> None:
     world, policy, model = crowd
-    write_promising(world.connection, policy, model, weight_sql(model.m, model.u, WEIGHED_AT_ONCE), least)
+    write_promising(world.connection, policy, model, least)
     lost = world.rows(
         f"select * from weights where not excluded and weight >= {least} "
         "and (l, r) not in (select (l, r) from promising_pairs)"

@@ -11,10 +11,11 @@ import pytest
 
 from orchestration.errors import UserError
 from orchestration.identity.deterministic import describe_subjects
+from orchestration.identity.match_weights import COMPARED
 from orchestration.identity.name_shares import write_name_shares
 from orchestration.identity.policy import load_policy
 from orchestration.identity.resolve import make_links, make_records
-from orchestration.identity.scoring import COMPARED, default_model, read_model, save_model
+from orchestration.identity.scoring import default_model, read_model, save_model
 from orchestration.identity.training import train_model
 from orchestration.settings import Settings
 

@@ -12,9 +12,10 @@ from splink import DuckDBAPI, Linker
 from orchestration.identity.calibration import Calibration
 from orchestration.identity.comparison import SIMILARITIES, compare_pairs, level_sql
 from orchestration.identity.deterministic import describe_subjects
+from orchestration.identity.match_weights import BY_SHARE, COMPARED
 from orchestration.identity.policy import IdentityPolicy, load_policy
 from orchestration.identity.resolve import make_records
-from orchestration.identity.scoring import BY_SHARE, COMPARED, MATCH_WEIGHT, Model, default_model, weigh_levels
+from orchestration.identity.scoring import MATCH_WEIGHT, Model, default_model, weigh_levels
 
 SURNAMES, GIVEN = "欧尹莫褚", ["鹏轩", "雨桐", "鹏宣", "浩"]
 # A column of terms for Splink to adjust by is named as the share that it stands for.
