@@ -318,11 +318,17 @@ left join blocked_identifiers as b on b.kind = 'birthday' and b.value = p.birthd
 # Records are numbered from the oldest.
 _BY_AGE = "row_number() over (order by first_delivered, first_seen_at, trust, source, record_key)::integer"
 _NUMBERED = f"""
-select {_BY_AGE} as record_id, d.*, c.content
+with numbered as (
+    -- Keys alone: a window over whole records would hold each of them once more.
+    select p.source, p.record_key, {_BY_AGE} as record_id
+    from people as p
+    left join identity_trust as t using (source)
+)
+select n.record_id, d.*, c.content
 from ({{described}}) as d
 inner join contents_now as c using (source, record_key)
-left join identity_trust as t using (source)
-order by record_id
+inner join numbered as n using (source, record_key)
+order by n.record_id
 """
 
 # All that a record is made of besides code and policy: what its source says, and what the dictionaries make of it.
