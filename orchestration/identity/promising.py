@@ -99,7 +99,9 @@ CEILINGS = {
     "email": """
         case
             when l.email = r.email then {same}
-            when l.user_name = r.user_name or l.user_name = r.email_local or r.user_name = l.email_local then {other}
+            -- A mailbox name counts even where its address is too common to be trusted.
+            when l.email_local = r.email_local or l.user_name = r.user_name or l.user_name = r.email_local
+                or r.user_name = l.email_local then {other}
             when l.email is null or r.email is null then {unknown}
             else {other}
         end
