@@ -44,13 +44,16 @@ _MINUS = "\u2010\u2011\u2012\u2013\u2212\ufe63"
 
 _DATE = r"[1-9]\d{3}-\d{1,2}-\d{1,2}"
 _CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?"
-_FAST_CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?"
+_FAST_MINUTE, _FAST_SECOND = r"(?:[01]\d|2[0-3]):[0-5]\d", r":[0-5]\d(?:\.\d{1,9})?"
 _OFFSET = r"(?:[Zz]|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)"
 _HALF_DAY = "(?:上午|下午|[AaPp][Mm])"
 
-_FAST_TIMESTAMP = literal(rf"[1-9]\d{{3}}(?:-\d{{2}}-\d{{2}}|/\d{{2}}/\d{{2}})(?:[ T]{_FAST_CLOCK})?")
-_FAST_SECOND = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?"
-_FAST_INSTANT = literal(rf"[1-9]\d{{3}}-\d{{2}}-\d{{2}}[ T]{_FAST_SECOND}(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)")
+_FAST_TIMESTAMP = literal(
+    rf"[1-9]\d{{3}}(?:-\d{{2}}-\d{{2}}|/\d{{2}}/\d{{2}})(?:[ T]{_FAST_MINUTE}(?:{_FAST_SECOND})?)?"
+)
+_FAST_INSTANT = literal(
+    rf"[1-9]\d{{3}}-\d{{2}}-\d{{2}}[ T]{_FAST_MINUTE}{_FAST_SECOND}(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)"
+)
 _ENDS_WITH_OFFSET = literal(rf"(?::\d{{2}}(?:[.,]\d+)?|^\d{{8}}[Tt]\d{{6}}) ?{_OFFSET}$")
 
 _YUAN = "(?:¥|rmb|cny|人民币|元|圆)"

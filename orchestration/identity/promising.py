@@ -153,15 +153,21 @@ def write_promising(
     """
     least -= _ROUNDING
     connection.execute(_GLANCES.format(records=records_of(connection, "candidate_pairs")))
-    name, others = _most_of_names(model), " + ".join(f"({_most(model, field, sql)})" for field, sql in CEILINGS.items())
+    names = _most_of_names(model)
+    others = " + ".join(f"({_most(model, field, sql)})" for field, sql in CEILINGS.items())
     connection.execute(
         f"""
         create or replace temp table hopeful_pairs as
-        select p.l, p.r, {others} as reached, coalesce(l.birthday = r.birthday, false) as same_birthday
-        from candidate_pairs as p
-        inner join glances as l on l.record_id = p.l
-        inner join glances as r on r.record_id = p.r
-        where {name} + {others} >= $least
+        select l, r, reached, same_birthday
+        from (
+            select
+                p.l, p.r, {names} as most_of_names, {others} as reached,
+                coalesce(l.birthday = r.birthday, false) as same_birthday
+            from candidate_pairs as p
+            inner join glances as l on l.record_id = p.l
+            inner join glances as r on r.record_id = p.r
+        )
+        where most_of_names + reached >= $least
         """,
         {"least": least},
     )
