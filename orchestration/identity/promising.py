@@ -152,7 +152,8 @@ def write_promising(
         least: The weight that agreement must add to the odds, in bits.
     """
     least -= _ROUNDING
-    connection.execute(_GLANCES.format(records=records_of(connection, "candidate_pairs")))
+    records = records_of(connection, "candidate_pairs")
+    connection.execute(_GLANCES.format(records=records))
     names = _most_of_names(model)
     others = " + ".join(f"({_most(model, field, sql)})" for field, sql in CEILINGS.items())
     connection.execute(
@@ -172,7 +173,6 @@ def write_promising(
         {"least": least},
     )
     carried = ("reached", "same_birthday")
-    records = records_of(connection, "hopeful_pairs")
     connection.execute(
         f"""
         create or replace temp table promising_pairs as
