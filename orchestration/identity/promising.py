@@ -40,7 +40,7 @@ select
     {_checksum("s.name_key")} as name_key,
     length(s.name_key) as name_length,
     {_checksum("s.pinyin_key")} as pinyin_key,
-    {_marks("string_split(concat(s.surname, s.name_key), '')")} as characters,
+    {_marks("string_split(s.name_key, '')")} as characters,
     n.name_share,
     n.sound_share,
     n.part_share,
