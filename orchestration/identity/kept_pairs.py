@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 
 _FOLDER = "kept_pairs"
 _FORMAT = 3
-_CODE = (
-    "comparison.py", "blocking_keys.py", "promising.py", "scoring.py", "calibration.py", "name_shares.py",
-    "kept_pairs.py",
+CODE = (
+    "comparison.py", "blocking_keys.py", "promising.py", "match_weights.py", "scoring.py", "calibration.py",
+    "name_shares.py", "kept_pairs.py",
 )  # fmt: skip
+"""Modules that decide levels and scores: when one of them changes, nothing that is kept holds."""
+
 _LEVELS = (*FIELDS, "both_latin", "one_word", "both_chinese", "contradicted", "excluded", "incompatible")
 _FLAGS = _LEVELS[len(FIELDS) :]
 
@@ -60,7 +62,7 @@ def fingerprints(policy: IdentityPolicy, model: "Model", calibration: Calibratio
         ],
         "calibration": calibration.in_force(),
         "policy": (sorted(policy.limits.items()), policy.blocking_rules, policy.source_trust),
-        "code": (_FORMAT, checksum((here / name for name in _CODE), here), duckdb.__version__),
+        "code": (_FORMAT, checksum((here / name for name in CODE), here), duckdb.__version__),
         "word lists": reference_fingerprint(),
     }
     return {name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in parts.items()}

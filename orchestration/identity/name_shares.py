@@ -2,7 +2,7 @@
 
 What belongs here: the share of people who bear a name or one that sounds like it, from the frequencies of surnames
 and characters under `seeds/reference` and from what a trained model keeps. What does not: counting names among the
-records at hand for a model (`training.py`), and what a share weighs (`scoring.py`).
+records at hand for a model (`training.py`), and what a share weighs (`match_weights.py`).
 
 Nothing here looks at how often a name occurs among the records: a pair weighs the same whatever else arrives.
 """

@@ -1,12 +1,14 @@
 """What is kept of compared pairs: when it is used, and what it may not hold; that it changes nothing: test_nights."""
 
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestration.identity import kept_pairs
 from orchestration.identity import resolve as stage
 from orchestration.identity.policy import load_policy
 
@@ -66,6 +68,19 @@ def test_a_changed_rule_or_model_compares_everything_and_says_so(world: Any, mon
     report = world.resolve()["links"]
     assert report["comparison"] == "full"
     assert report["full_because"] == "changed since the last run: policy"
+
+
+def test_every_module_that_decides_scores_is_one_whose_change_lets_nothing_hold() -> None:
+    """What scoring imports of its room, and they in turn, but for the policy, whose rows are compared instead."""
+    room = Path(kept_pairs.__file__).parent
+    wanted, found = ["scoring"], set()
+    while wanted:
+        module = wanted.pop()
+        if module not in found | {"policy"}:
+            found.add(module)
+            text = (room / f"{module}.py").read_text(encoding="utf-8")
+            wanted += re.findall(r"^from orchestration[.]identity[.](\w+) import", text, re.MULTILINE)
+    assert sorted(f"{module}.py" for module in found) == sorted(kept_pairs.CODE)
 
 
 @pytest.mark.parametrize("file", ["pairs.parquet", "fingerprints.json"])
