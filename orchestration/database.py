@@ -221,6 +221,11 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def hash_of(value: str) -> str:
+    """SQL of a value's checksum, which costs less to join and compare than a text; NULL where there is no value."""
+    return f"case when {value} is not null then hash({value}) end"
+
+
 def parquet(*files: Path, options: str = "") -> str:
     """SQL that reads Parquet files, whatever their folders are named.
 

@@ -5,11 +5,12 @@ reach the threshold even so. What does not: levels (`comparison.py`) and scores 
 with and without this step.
 """
 
-from math import log2
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import duckdb
 
+from orchestration.database import hash_of
 from orchestration.identity.comparison import HOPELESS, levels_query, records_of
 from orchestration.identity.match_weights import level_weights, weight_sql
 from orchestration.identity.policy import IdentityPolicy
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
 
 WEIGHED_AT_ONCE = ("name", "spelling", "gender")
 """Compared exactly in the second look: they cost little and settle most pairs."""
-
-
-def _checksum(value: str) -> str:
-    return f"case when {value} is not null then hash({value}) end"
 
 
 def _marks(values: str) -> str:
@@ -37,9 +34,9 @@ create or replace temp table glances as
 select
     s.record_id,
     s.name_key is not null and s.name_kind <> 'latin' as chinese,
-    {_checksum("s.name_key")} as name_key,
+    {hash_of("s.name_key")} as name_key,
     length(s.name_key) as name_length,
-    {_checksum("s.pinyin_key")} as pinyin_key,
+    {hash_of("s.pinyin_key")} as pinyin_key,
     {_marks("string_split(s.name_key, '')")} as characters,
     n.name_share,
     n.sound_share,
@@ -48,18 +45,18 @@ select
     s.phone_mask is not null as phone_masked,
     {_marks("s.phones")} as phones,
     case when len(s.phones) = 1 then hash(s.phones[1]) end as only_phone,
-    {_checksum("left(s.phone, length(s.phone) // 2 - 1)")} as phone_front,
-    {_checksum("right(s.phone, length(s.phone) // 2 - 1)")} as phone_back,
-    {_checksum("s.email")} as email,
-    {_checksum("s.email_local")} as email_local,
-    {_checksum("s.user_name")} as user_name,
+    {hash_of("left(s.phone, length(s.phone) // 2 - 1)")} as phone_front,
+    {hash_of("right(s.phone, length(s.phone) // 2 - 1)")} as phone_back,
+    {hash_of("s.email")} as email,
+    {hash_of("s.email_local")} as email_local,
+    {hash_of("s.user_name")} as user_name,
     coalesce(s.city, s.district, s.road, s.address_key) is not null as has_address,
     s.road is not null and s.district is null as outside_districts,
-    {_checksum("s.road")} as road,
-    {_checksum("s.address_key")} as address_key,
+    {hash_of("s.road")} as road,
+    {hash_of("s.address_key")} as address_key,
     coalesce({_marks("s.address_words")}, 0) as address_words,
-    {_checksum("s.id_card")} as id_card,
-    {_checksum("s.unionid")} as unionid
+    {hash_of("s.id_card")} as id_card,
+    {hash_of("s.unionid")} as unionid
 from {{records}} as s
 left join name_shares as n using (record_id)
 """
@@ -193,22 +190,25 @@ def write_promising(
 def _most_of_names(model: "Model") -> str:
     """SQL of the most that name, spelling and gender can add to the weight of a pair; NULL where nothing helps it."""
     name, spelling, gender = (level_weights(model.m, model.u, field, ("l", "r")) for field in WEIGHED_AT_ONCE)
-    # Only who gives no name spells one.
-    any_name = f"greatest({', '.join(name.values())}, 0) + greatest({', '.join(spelling.values())}, 0)"
     of_level = {"one_character": "0", "one_of_three": "0", "close": "0"} | name
-    best_name = _NAME_CEILING.format(any_name=any_name, **of_level)
-    return f"({best_name}) + greatest({', '.join(gender.values())}, 0)"
+    # Only who gives no name spells one.
+    best_name = _NAME_CEILING.format(any_name=f"{_best(name)} + {_best(spelling)}", **of_level)
+    return f"({best_name}) + {_best(gender)}"
 
 
 def _most(model: "Model", field: str, sql: str) -> str:
     """SQL of the most that a field can add to the weight of a pair."""
-    weights = {level: log2(share / model.u[field][level]) for level, share in model.m[field].items()}
-    best = {
-        "unknown": 0.0,
-        "same": weights.get("same", 0.0),
-        "different": weights["different"],
-        "other": max(0.0, *(weight for level, weight in weights.items() if level != "same")),
-        "apart": max(0.0, *(weight for level, weight in weights.items() if level not in ("same_door", "same_road"))),
-        "any": max(0.0, *weights.values()),
-    }
-    return sql.format(**{name: f"{weight!r}::double" for name, weight in best.items()})
+    weights = level_weights(model.m, model.u, field)
+    return sql.format(
+        unknown="0",
+        same=weights.get("same", "0"),
+        different=weights["different"],
+        other=_best(weights, but=("same",)),
+        apart=_best(weights, but=("same_door", "same_road")),
+        any=_best(weights),
+    )
+
+
+def _best(weights: Mapping[str, str], but: Sequence[str] = ()) -> str:
+    """SQL of the greatest weight of any level, leaving some out; nothing where all speak against."""
+    return f"greatest({', '.join(sql for level, sql in weights.items() if level not in but)}, 0)"

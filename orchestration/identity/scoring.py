@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.database import identifier, literal
+from orchestration.database import hash_of, identifier, literal
 from orchestration.errors import UserError
 from orchestration.files import write_whole
 from orchestration.identity.blocking_keys import joined
@@ -305,8 +305,7 @@ def write_scoring_keys(connection: duckdb.DuckDBPyConnection, policy: IdentityPo
 
     Numbers cost less to group and join than texts.
     """
-    keys = ((joined(r.keys), _column(r)) for r in policy.blocking_rules)
-    expressions = "".join(f", case when {key} is not null then hash({key}) end as {column}" for key, column in keys)
+    expressions = "".join(f", {hash_of(joined(r.keys))} as {_column(r)}" for r in policy.blocking_rules)
     connection.execute(
         f"""
         create or replace temp table scoring_keys as
