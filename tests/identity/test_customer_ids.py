@@ -1,5 +1,6 @@
 """Customer ids stay: over reruns, orders of arrival, merges, splits and rebuilds."""
 
+import re
 import shutil
 from datetime import date
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from orchestration.errors import UserError
+from orchestration.identity import customer_ids
 from orchestration.identity.customer_ids import accept_changes
 from orchestration.identity.lookup import current_id
 
@@ -37,6 +39,32 @@ def test_a_rerun_changes_nothing(world: Any) -> None:
     before = {t: world.rows(f"from identity.{t}") for t in tables}
     assert world.resolve()["customer_xref"]["id_changes"] == 0
     assert {t: world.rows(f"from identity.{t}") for t in tables} == before
+
+
+def test_an_id_can_be_read_out_and_kept_within_a_value(world: Any) -> None:
+    people(world)
+    world.resolve()
+    assert all(re.fullmatch("C[0-9A-HJKMNP-TV-Z]{11}", str(customer)) for customer in ids(world).values())
+
+
+def test_customers_whose_records_make_the_same_id_get_different_ones(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(customer_ids, "_ID_DIGITS", 1)
+    given = "赵钱孙李周吴郑王"
+    for number, surname in enumerate(given):
+        world.member(f"M{number}", f"{surname}小明", f"1391234000{number}")
+    world.resolve()
+    made = customer_ids._made_id("'pos.members|M' || n")
+    assert world.rows(f"select count(distinct {made}) < count(*) from range({len(given)}) as t (n)") == [(True,)]
+    before = ids(world)
+    assert len(set(before.values()) - {None}) == len(before) == len(given)
+    world.resolve()
+    assert ids(world) == before
+    forget(world)
+    shutil.rmtree(world.settings.warehouse / "identity")
+    world.resolve()
+    assert ids(world) == before
 
 
 def test_the_order_of_rows_does_not_matter(tmp_path: Path, new_world: Any) -> None:

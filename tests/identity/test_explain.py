@@ -96,7 +96,7 @@ def test_no_explanation_holds_a_value_of_a_person(known: Any) -> None:
         assert value not in told
 
 
-@pytest.mark.parametrize("text", ["nobody", "pos.members:M9", "C00000000000000"])
+@pytest.mark.parametrize("text", ["nobody", "pos.members:M9", "C00000000000"])
 def test_what_is_not_there_is_named(known: Any, text: str) -> None:
     with pytest.raises(UserError, match="No record is named"):
         explain_pair(known.connection, known.settings, text, "M1")
