@@ -5,6 +5,9 @@ What belongs here: going through the days, and the rows of each. What does not: 
 """
 
 from calendar import monthrange
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -21,7 +24,7 @@ from orchestration.valuation.backtest import Backtest, backtest
 from orchestration.valuation.choice import Choice, choose
 from orchestration.valuation.fitting import Forecaster, ModelFit, fit_models
 from orchestration.valuation.policy import ValuePolicies, ValuePolicy, load_policies
-from orchestration.valuation.purchases import Buyers, buyers_and_outcome, buyers_on, make_steps
+from orchestration.valuation.purchases import Buyers, Outcome, buyers_and_outcome, buyers_on, make_steps
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,7 @@ def make_values(con: duckdb.DuckDBPyConnection, policy_dir: Path, *, keeps: bool
             # The optimiser multiplies vectors of four numbers: more threads only wait for each other, six seconds of
             # seven, and sum in an order that depends on how many cores there are.
             with threadpool_limits(limits=1, user_api="blas"):
-                for day in due:
-                    run.value(day)
+                run.value(due)
             con.execute("drop table purchase_steps")
     days, rows = con.execute(
         "select (select count(*) from valuation.days_valued), (select count(*) from valuation.customer_values)"
@@ -81,6 +83,19 @@ def months_back(day: date, months: int) -> date:
     return date(year, month + 1, length if is_last else min(day.day, length))
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """What is known of a day before anybody is valued: its buyers, the fit, its test and what follows from both."""
+
+    buyers: Buyers
+    policy: ValuePolicy
+    fit: ModelFit
+    tested_from: date
+    test: Backtest | None
+    choice: Choice
+    forecaster: Forecaster
+
+
 class _Run:
     """One pass over the days; a fit is kept, because it is the tested one of a later day too."""
 
@@ -89,46 +104,62 @@ class _Run:
         self._policies = policies
         self._keeps = keeps
         self.days_for_everybody = 0
-        self._fits: dict[tuple[date, ValuePolicy], ModelFit] = {}
+        self._fits: dict[tuple[date, ValuePolicy], Future[ModelFit]] = {}
 
-    def value(self, day: date) -> None:
-        """Write the rows of one day; none without a buyer."""
+    def value(self, days: Sequence[date]) -> None:
+        """Write the rows of each day; none without a buyer."""
+        for day, judged in zip(days, self._judged(days), strict=True):
+            if judged is None:
+                kept_days.begin_day(self._con, day, None, keeps=self._keeps)
+            else:
+                self._write(judged)
+
+    def _judged(self, days: Sequence[date]) -> Iterator[_Judged | None]:
+        """What is known of each day, in their order; None without a buyer.
+
+        Days are fitted side by side, one on each core that DuckDB may use, while this thread reads and writes.
+        """
+        threads = int(self._con.execute("select current_setting('threads')").fetchall()[0][0])
+        with ThreadPoolExecutor(threads, thread_name_prefix="valuation") as pool:
+            begun: deque[Future[_Judged] | None] = deque()
+            for day in days:
+                begun.append(self._begin(pool, day))
+                # Buyers of a day take 60 MB a million: not more days than are worked on, and one that waits.
+                if len(begun) > threads + 1:
+                    yield _result(begun.popleft())
+            while begun:
+                yield _result(begun.popleft())
+
+    def _begin(self, pool: Executor, day: date) -> Future[_Judged] | None:
+        """Read the purchases of a day and have it judged; None without a buyer."""
         policy = self._policies.on(day)
         buyers = buyers_on(self._con, day)
         if not len(buyers):
-            kept_days.begin_day(self._con, day, None, keeps=self._keeps)
-            return
-        fit = self._fit(buyers, policy)
+            return None
         tested_from = months_back(day, int(policy.holdout_months))
-        test = self._backtest(tested_from, day, policy) if fit.purchases else None
-        choice = choose(fit, test, policy)
-        forecaster = Forecaster.of(buyers, policy, choice.purchases, choice.spend)
+        earlier, outcome = buyers_and_outcome(self._con, tested_from, day)
+        # Fits are begun before what waits for them, so that never all threads wait.
+        fit = self._fit(pool, buyers, policy)
+        enough = len(earlier) >= max(policy.minimum_test_customers, 1)
+        earlier_fit = self._fit(pool, earlier, policy) if enough else None
+        return pool.submit(_judge, policy, buyers, fit, earlier, earlier_fit, outcome)
+
+    def _fit(self, pool: Executor, buyers: Buyers, policy: ValuePolicy) -> Future[ModelFit]:
+        key = (buyers.day, policy)
+        if key not in self._fits:
+            self._fits[key] = pool.submit(fit_models, buyers, policy)
+        return self._fits[key]
+
+    def _write(self, judged: _Judged) -> None:
+        """Write the rows of one day."""
+        day, choice, forecaster = judged.buyers.day, judged.choice, judged.forecaster
         follows_from = (choice.method, choice.reason, forecaster.follows_from)
         everybody = kept_days.begin_day(self._con, day, follows_from, keeps=self._keeps)
         self.days_for_everybody += everybody
-        self._write_values(buyers if everybody else buyers.who_are_due(), forecaster, choice)
-        self._insert("fits", [_fit_row(day, fit, tested_from, test, choice, policy)])
-        if test:
-            self._insert("backtests", [{"evaluated_on": day, **asdict(line)} for line in test.calibration])
-
-    def _fit(self, buyers: Buyers, policy: ValuePolicy) -> ModelFit:
-        key = (buyers.day, policy)
-        if key not in self._fits:
-            self._fits[key] = fit_models(buyers, policy)
-        return self._fits[key]
-
-    def _backtest(self, tested_from: date, day: date, policy: ValuePolicy) -> Backtest | None:
-        """The back-test of the fit on the earlier day; None where there was too little to fit or to test then."""
-        buyers, outcome = buyers_and_outcome(self._con, tested_from, day)
-        if len(buyers) < max(policy.minimum_test_customers, 1):
-            return None
-        fit = self._fit(buyers, policy)
-        if fit.purchases is None:
-            return None
-        # Spend is tested by the fitted model where it has one to be believed.
-        spend = choose(fit, None, policy).spend
-        model = Forecaster.of(buyers, policy, fit.purchases, spend)
-        return backtest(model, replace(model, purchases=None), buyers, outcome, float((day - tested_from).days))
+        self._write_values(judged.buyers if everybody else judged.buyers.who_are_due(), forecaster, choice)
+        self._insert("fits", [_fit_row(judged)])
+        if judged.test:
+            self._insert("backtests", [{"evaluated_on": day, **asdict(line)} for line in judged.test.calibration])
 
     def _write_values(self, buyers: Buyers, forecaster: Forecaster, choice: Choice) -> None:
         spend = forecaster.expected_spend(buyers)
@@ -161,10 +192,42 @@ class _Run:
         )
 
 
-def _fit_row(
-    day: date, fit: ModelFit, tested_from: date, test: Backtest | None, choice: Choice, policy: ValuePolicy
-) -> dict[str, Any]:
+def _result(begun: Future[_Judged] | None) -> _Judged | None:
+    return None if begun is None else begun.result()
+
+
+def _judge(
+    policy: ValuePolicy,
+    buyers: Buyers,
+    fitted: Future[ModelFit],
+    earlier: Buyers,
+    earlier_fitted: Future[ModelFit] | None,
+    outcome: Outcome,
+) -> _Judged:
+    """Test the fit on the earlier day by what was bought since, and choose how the buyers are valued."""
+    fit = fitted.result()
+    test = None
+    if fit.purchases is not None and earlier_fitted is not None:
+        test = _backtest(earlier, earlier_fitted.result(), outcome, float((buyers.day - earlier.day).days), policy)
+    choice = choose(fit, test, policy)
+    forecaster = Forecaster.of(buyers, policy, choice.purchases, choice.spend)
+    return _Judged(buyers, policy, fit, earlier.day, test, choice, forecaster)
+
+
+def _backtest(buyers: Buyers, fit: ModelFit, outcome: Outcome, horizon: float, policy: ValuePolicy) -> Backtest | None:
+    """The back-test of the fit on the earlier day; None where there was too little to fit then."""
+    if fit.purchases is None:
+        return None
+    # Spend is tested by the fitted model where it has one to be believed.
+    spend = choose(fit, None, policy).spend
+    model = Forecaster.of(buyers, policy, fit.purchases, spend)
+    return backtest(model, replace(model, purchases=None), buyers, outcome, horizon)
+
+
+def _fit_row(judged: _Judged) -> dict[str, Any]:
     """The row of `valuation.fits`."""
+    day, fit, tested_from, test = judged.buyers.day, judged.fit, judged.tested_from, judged.test
+    choice, policy = judged.choice, judged.policy
     row: dict[str, Any] = {"evaluated_on": day, "buyers": fit.buyers, "repeat_buyers": fit.repeat_buyers}
     if fit.purchases and fit.purchases_optimum:
         optimum = fit.purchases_optimum

@@ -1,6 +1,7 @@
 """Days whose purchases are those they were valued from are kept, and all are as if made from nothing."""
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from datetime import date
 from pathlib import Path
 
@@ -62,13 +63,13 @@ def coarse_policy(tmp_path: Path) -> Path:
 def valued(monkeypatch: pytest.MonkeyPatch) -> list[date]:
     """The days that are valued from now on, in their order."""
     days: list[date] = []
-    value = values._Run.value
+    begin = values._Run._begin
 
-    def noted(run: values._Run, day: date) -> None:
+    def noted(run: values._Run, pool: Executor, day: date) -> object:
         days.append(day)
-        value(run, day)
+        return begin(run, pool, day)
 
-    monkeypatch.setattr(values._Run, "value", noted)
+    monkeypatch.setattr(values._Run, "_begin", noted)
     return days
 
 

@@ -93,6 +93,19 @@ def test_a_month_rebuilt_on_its_own_is_the_month_that_was_kept(database: Databas
         assert rebuilt.execute(fits).fetchall() == kept.execute(fits).fetchall()
 
 
+def test_days_fitted_side_by_side_are_those_fitted_one_after_the_other(database: Database, faded: Purchases) -> None:
+    found = []
+    for threads in (1, 4):
+        con = database(faded, [months_back(date(2025, 12, 31), months) for months in range(9, -1, -1)])
+        con.execute(f"set threads = {threads}")
+        make_values(con, POLICY)
+        tables = ("customer_values", "fits", "backtests")
+        found.append({table: con.execute(f"from valuation.{table} order by all").fetchall() for table in tables})
+    assert found[0] == found[1]
+    assert len(found[0]["fits"]) == 10
+    assert found[0]["backtests"]
+
+
 def test_a_good_fit_is_used_and_its_back_test_is_stored(database: Database, faded: Purchases) -> None:
     day = date(2025, 12, 31)
     con = database(faded, [day])
