@@ -128,9 +128,9 @@ def build_customers(connection: duckdb.DuckDBPyConnection, policy: IdentityPolic
     )  # fmt: skip
     connection.execute(_TOTALS)
     connection.execute(_CONTENTS)
-    full_because = why_all_is_due(connection, "customers", made_by, "golden_contents") or find_due(
-        connection, "identity.golden_contents", ("customer_id",)
-    )
+    full_because = why_all_is_due(
+        connection, "customers", made_by, "golden_contents", along=["golden_values"]
+    ) or find_due(connection, "identity.golden_contents", ("customer_id",))
     if full_because:
         xref = "identity.customer_xref"
     else:

@@ -34,15 +34,21 @@ def recipe(*parts: object) -> str:
     return hashlib.sha256(repr((_code(), duckdb.__version__, parts)).encode()).hexdigest()
 
 
-def why_all_is_due(connection: duckdb.DuckDBPyConnection, table: str, made_by: str, contents: str | None = None) -> str:
+def why_all_is_due(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    made_by: str,
+    contents: str | None = None,
+    along: Sequence[str] = (),
+) -> str:
     """Say why what is kept of `identity.<table>` does not hold; empty where it does.
 
     It holds where it was made by the recipe `made_by`. Where the checksums of its rows are not in it but in
-    `identity.<contents>`, that must have one for each.
+    `identity.<contents>`, that must have one for each. Tables made along with it (`along`) must be there.
     """
     noted = recipe_of(connection, table)
     beside = contents or table
-    if noted is None or not all(table_exists(connection, "identity", name) for name in (table, beside)):
+    if noted is None or not all(table_exists(connection, "identity", name) for name in (table, beside, *along)):
         return "nothing is kept of an earlier run"
     if noted != made_by:
         return "policy, code or engine changed since the last run"

@@ -123,6 +123,7 @@ def test_a_broken_off_step_leaves_golden_records_that_are_made_again(
     [
         ("delete from identity.customers", "what is kept of the last run is incomplete"),
         ("drop table identity.golden_contents", "nothing is kept of an earlier run"),
+        ("drop table identity.golden_values", "nothing is kept of an earlier run"),
     ],
 )
 def test_what_was_lost_of_golden_records_is_made_again(world: Any, damage: str, why: str) -> None:
