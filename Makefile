@@ -13,8 +13,10 @@ DEMO_DAYS ?= 14
 LINT_WAREHOUSE ?= .lint/warehouse
 # uv when it is on the path, else one of our own, made from pip below.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+# Benchmarks run their rivals by it.
+export PATH := $(PATH):$(CURDIR)/.uv/bin
 
-.PHONY: help install demo bench-identity bench-value bench-refresh bench-gates policy-docs test test-slow test-nights fuzz fuzz-coverage lint types models docs dev clean test-browser explore test-mirror test-clients test-docs
+.PHONY: help install demo bench-identity bench-value bench-refresh bench-nights bench-start bench-query bench-gates policy-docs test test-slow test-nights fuzz fuzz-coverage lint types models docs dev clean test-browser explore test-mirror test-clients test-docs
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
