@@ -17,6 +17,8 @@ Encoding = Literal["utf-8", "utf-8-sig", "gb18030"]
 
 BLOCK_BYTES = 8 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
+# The least byte that begins a character of three or four bytes in UTF-8.
+_FIRST_OF_THREE = 0xE0
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 # What a file really is, by its first bytes, when its name says text.
 _MAGIC = {
@@ -113,7 +115,8 @@ def detect_encoding(path: Path, limits: ReadingLimits) -> Encoding:
     """Tell the encoding of a text file from its mark, else from the lines that are not plain ASCII.
 
     A line of Chinese text that is valid UTF-8 is hardly ever anything else, so such lines vote: a few broken
-    lines do not turn a UTF-8 file into a GBK one.
+    lines do not turn a UTF-8 file into a GBK one. Lines of no character longer than two bytes say nothing, for one in
+    seven of the common Chinese characters in GBK, 女 and 伟 among them, is such a character of UTF-8.
 
     Raises:
         UnreadableFileError: `empty_file`, `wrong_format` (another kind of file), `bad_encoding` (UTF-16 or binary).
@@ -124,7 +127,7 @@ def detect_encoding(path: Path, limits: ReadingLimits) -> Encoding:
         if head.startswith(_BOM):
             return "utf-8-sig"
         stream.seek(0)
-        valid = invalid = seen = 0
+        utf_8 = gb18030 = seen = 0
         rest = b""
         while seen < limits.encoding_sample_lines and (block := stream.read(BLOCK_BYTES)):
             if block.isascii() and rest.isascii():
@@ -133,11 +136,11 @@ def detect_encoding(path: Path, limits: ReadingLimits) -> Encoding:
             lines = (rest + block).splitlines()
             # The last line of a block may be cut; the next block completes it, unless it is past any honest length.
             rest = lines.pop() if len(lines[-1]) < limits.max_row_bytes else b""
-            v, i = _vote(lines)
-            valid, invalid, seen = valid + v, invalid + i, seen + v + i
-        v, i = _vote([rest])
-    valid, invalid = valid + v, invalid + i
-    return "utf-8" if invalid == 0 or valid > invalid else "gb18030"
+            votes = _vote(lines)
+            utf_8, gb18030, seen = utf_8 + votes[0], gb18030 + votes[1], seen + votes[2]
+        votes = _vote([rest])
+    utf_8, gb18030 = utf_8 + votes[0], gb18030 + votes[1]
+    return "utf-8" if gb18030 == 0 or utf_8 > gb18030 else "gb18030"
 
 
 def _reject_other_kinds(head: bytes) -> None:
@@ -156,16 +159,17 @@ def _reject_other_kinds(head: bytes) -> None:
         raise UnreadableFileError("wrong_format", "The name says text, but the file is binary.")
 
 
-def _vote(lines: list[bytes]) -> tuple[int, int]:
-    """Count the lines beyond ASCII that are, and are not, valid UTF-8."""
-    valid = invalid = 0
+def _vote(lines: list[bytes]) -> tuple[int, int, int]:
+    """Count the lines that speak for UTF-8, those that only GB18030 can be, and all beyond ASCII."""
+    utf_8 = gb18030 = seen = 0
     for line in lines:
         if not line.isascii():
+            seen += 1
             if _decodes(line, "utf-8"):
-                valid += 1
+                utf_8 += max(line) >= _FIRST_OF_THREE
             else:
-                invalid += 1
-    return valid, invalid
+                gb18030 += _decodes(line, "gb18030")
+    return utf_8, gb18030, seen
 
 
 def _decodes(data: bytes, encoding: str) -> bool:

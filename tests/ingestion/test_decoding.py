@@ -30,6 +30,13 @@ def file(tmp_path: Path) -> Path:
         ("姓名\n张三\n李四\n".encode() + "王五\n".encode("gbk"), "utf-8"),
         ("姓名\n张三\n李四\n".encode("gbk") + "王五\n".encode(), "gb18030"),
         (b"a,b\n" * 1000 + "姓名\n".encode("gbk"), "gb18030"),
+        # Valid UTF-8, of characters nobody means, are 女 and 伟 in GBK.
+        ("会员,性别\n".encode("gbk") + "M1,女\n".encode("gbk") * 50, "gb18030"),
+        (("M1,女\n" * 50 + "M2,男\n").encode("gbk"), "gb18030"),
+        ("a伟\n伟b\n姓名\n".encode("gbk"), "gb18030"),
+        # Cut within a character, which is no GBK either.
+        ("José\nZoë\n".encode() + b"Ren\xc3,1\n", "utf-8"),
+        ("会员,性别\n".encode("gbk") + b"\xd5,1\n" * 50, "gb18030"),
     ],
 )
 def test_lines_beyond_ascii_vote_for_the_encoding(file: Path, content: bytes, encoding: str) -> None:

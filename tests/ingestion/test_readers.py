@@ -15,7 +15,7 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -448,6 +448,7 @@ CELLS = st.text(alphabet=st.sampled_from([*'ab0 ,;"\n|', "张", "伟", "，", "�
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
     delimiter=st.sampled_from([",", "\t", ";", "|"]),
 )
+@example(table=[("", "", "伟"), ("", "", "a伟")], encoding="gbk", quoting=csv.QUOTE_MINIMAL, delimiter=",")
 def test_any_table_that_python_writes_comes_back_from_raw(
     deliver: Deliver, raw: Any, table: list[tuple[str, str, str]], encoding: str, quoting: int, delimiter: str
 ) -> None:
