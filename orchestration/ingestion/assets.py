@@ -10,7 +10,7 @@ import dagster as dg
 
 from data_quality.contract import Contract, load_contracts
 from orchestration.as_of import business_day
-from orchestration.ingestion.discovery import scan
+from orchestration.ingestion.discovery import by_home, scan
 from orchestration.ingestion.engine import Engine
 from orchestration.ingestion.ingest import PartitionResult, ingest_partition, record_unplaced
 from orchestration.ingestion.raw_store import TECHNICAL_COLUMNS, refresh_raw_views
@@ -61,15 +61,16 @@ def _raw_asset(contract: Contract) -> dg.AssetsDefinition:
     def raw_dataset(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
         settings = warehouse.settings
         wanted = {date.fromisoformat(key) for key in context.partition_keys}
-        landing = scan(settings).files
         # A range may span years; only the days on which this dataset came are touched.
-        homes = {file.home for file in landing if file.home is not None}
-        days = sorted(day for source, dataset, day in homes if (source, dataset) == (contract.source, contract.dataset))
+        delivered = {
+            day: files
+            for (source, dataset, day), files in by_home(scan(settings).files).items()
+            if (source, dataset) == (contract.source, contract.dataset) and day in wanted
+        }
         with Engine(settings) as engine:
             results = [
-                ingest_partition(settings, contract, day, landing=landing, engine=engine)
-                for day in days
-                if day in wanted
+                ingest_partition(settings, contract, day, files=files, engine=engine)
+                for day, files in sorted(delivered.items())
             ]
         for result in results:
             for file in result.quarantined:

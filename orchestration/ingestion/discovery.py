@@ -8,6 +8,7 @@ import difflib
 import os
 import re
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -62,6 +63,15 @@ class LandingFile:
         if self.source is None or self.dataset is None or self.delivery_date is None:
             return None
         return self.source, self.dataset, self.delivery_date
+
+
+def by_home(files: Iterable[LandingFile]) -> dict[tuple[str, str, date], list[LandingFile]]:
+    """Files by source, dataset and delivery date; those without a home are left out."""
+    homes: dict[tuple[str, str, date], list[LandingFile]] = {}
+    for file in files:
+        if file.home is not None:
+            homes.setdefault(file.home, []).append(file)
+    return homes
 
 
 @dataclass(frozen=True)

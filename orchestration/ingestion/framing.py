@@ -13,6 +13,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import BinaryIO, Literal
 
 from orchestration.ingestion.decoding import LineBlock, LineFault
@@ -94,6 +95,12 @@ class Grammar:
         return self.delimiter.join(b'"' + v.replace(b'"', b'""') + b'"' for v in values)
 
 
+@cache
+def grammar_of(delimiter: bytes) -> Grammar:
+    """The grammar of a delimiter, made once: every file tries several on its first lines."""
+    return Grammar(delimiter)
+
+
 class Framer:
     """Frames the records below the header of one delimited file.
 
@@ -110,7 +117,7 @@ class Framer:
         limits: ReadingLimits,
         line_end: bytes = b"\n",
     ) -> None:
-        self.grammar = Grammar(delimiter)
+        self.grammar = grammar_of(delimiter)
         self.delimiter = delimiter
         self.width = width
         self.out = out

@@ -19,8 +19,9 @@ from data_quality.contract import Contract, load_contracts
 from orchestration.database import identifier, literal, parquet
 from orchestration.errors import is_machine_fault
 from orchestration.files import sha256_of
-from orchestration.ingestion.discovery import LandingFile, discover
+from orchestration.ingestion.discovery import LandingFile, by_home, discover
 from orchestration.ingestion.engine import Engine
+from orchestration.ingestion.headers import HeaderReader
 from orchestration.ingestion.limits import load_limits
 from orchestration.ingestion.problems import FileProblem, UnreadableFileError
 from orchestration.ingestion.raw_store import (
@@ -80,7 +81,7 @@ def new_delivery_dates(settings: Settings, landing: list[LandingFile] | None = N
     files = discover(settings) if landing is None else landing
     contracts = load_contracts(settings.contracts_dir)
     found: set[date] = set()
-    for home, delivered in _by_home(files).items():
+    for home, delivered in by_home(files).items():
         source, dataset, day = home
         if day in found:
             continue
@@ -104,25 +105,22 @@ def ingest_partition(
     delivery_date: date,
     *,
     force: bool = False,
-    landing: list[LandingFile] | None = None,
+    files: list[LandingFile] | None = None,
     engine: Engine | None = None,
 ) -> PartitionResult:
     """Bring one partition of raw up to date with the landing zone.
 
     Files that are unchanged since they were read are not read again unless `force`; files that have left the landing
-    zone keep their rows, since landing zones are cleaned up. `landing` and `engine` save listing the landing zone and
-    opening a DuckDB for each of many partitions.
+    zone keep their rows, since landing zones are cleaned up. `files`, those of the partition (`by_home`), and `engine`
+    save listing the landing zone and opening a DuckDB for each of many partitions.
 
     Raises:
         UserError: the landing zone is absent, or the raw store cannot be written (disk full).
     """
     started = time.monotonic()
     with explaining_write_errors(settings, f"raw {contract.table} of {delivery_date}"), writing_alone(settings):
-        files = [
-            file
-            for file in (discover(settings) if landing is None else landing)
-            if file.home == (contract.source, contract.dataset, delivery_date)
-        ]
+        if files is None:
+            files = by_home(discover(settings)).get((contract.source, contract.dataset, delivery_date), [])
         folder = partition_dir(settings, contract.source, contract.dataset, delivery_date)
         recover(folder)
         before = read_manifest(folder)
@@ -184,14 +182,6 @@ def record_unplaced(settings: Settings, landing: list[LandingFile] | None = None
     return _quarantined(placed.files[file.relative] for file in files)
 
 
-def _by_home(files: Iterable[LandingFile]) -> dict[tuple[str, str, date], list[LandingFile]]:
-    homes: dict[tuple[str, str, date], list[LandingFile]] = {}
-    for file in files:
-        if file.home is not None:
-            homes.setdefault(file.home, []).append(file)
-    return homes
-
-
 def _is_known(file: LandingFile, entry: FileEntry | None, fingerprint: str) -> bool:
     if entry is None or entry.contract != fingerprint or entry.bytes != file.size:
         return False
@@ -242,6 +232,7 @@ def _rewrite(
 ) -> Manifest:
     """Write the partition anew from the rows kept and the files to read."""
     limits = load_limits(settings.policy_dir)
+    headers = HeaderReader(contract)
     entries = dict(kept)
     with _scratch(settings) as scratch, replacing(folder) as new:
         parts: list[Path] = []
@@ -255,7 +246,8 @@ def _rewrite(
         for number, file in enumerate(to_read):
             part = scratch / f"part-{number:05}.parquet"
             with engine.connection() as con:
-                job = Job(con, file, contract, limits, scratch / f"file-{number:05}", part, compression=compression)
+                beside = scratch / f"file-{number:05}"
+                job = Job(con, file, contract, limits, beside, part, headers, compression)
                 entry = _take_in(settings, job, fingerprint)
             entries[file.relative] = entry
             if entry.status == "read":

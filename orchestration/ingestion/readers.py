@@ -27,7 +27,7 @@ from orchestration.database import identifier, literal, parquet
 from orchestration.errors import is_machine_fault
 from orchestration.ingestion.decoding import Encoding, LineBlock, detect_encoding, line_end, read_lines, unpack
 from orchestration.ingestion.discovery import LandingFile
-from orchestration.ingestion.framing import ESCAPES, SINGLE_BYTE_DELIMITER, BadRow, Framed, Framer, Grammar
+from orchestration.ingestion.framing import ESCAPES, SINGLE_BYTE_DELIMITER, BadRow, Framed, Framer, grammar_of
 from orchestration.ingestion.headers import HeaderMapping, HeaderReader
 from orchestration.ingestion.limits import ReadingLimits
 from orchestration.ingestion.problems import UnreadableFileError
@@ -52,7 +52,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Job:
-    """One file to read: the connection, the file, its contract and limits, scratch, target, reader of headers."""
+    """One file to read: the connection, the file, its contract and limits, scratch, target, who reads its headers."""
 
     con: duckdb.DuckDBPyConnection
     file: LandingFile
@@ -60,13 +60,8 @@ class Job:
     limits: ReadingLimits
     scratch: Path
     out: Path
-    headers: HeaderReader | None = None
+    headers: HeaderReader
     compression: str = "zstd"
-
-    @property
-    def header_reader(self) -> HeaderReader:
-        """Who says what the headers mean: the contract, unless the job brings its own."""
-        return self.headers or HeaderReader(self.contract)
 
     def raw_columns(self, values: dict[str, str], extra: str, error: str, raw: str, line: str) -> str:
         """The select list of raw: SQL for the columns found, NULL for the others."""
@@ -244,7 +239,7 @@ def _find_text_header(block: LineBlock, reader: HeaderReader, job: Job) -> _Head
 
 def _split_header(block: LineBlock, index: int, delimiter: str, limits: ReadingLimits) -> _Header | None:
     separator = SINGLE_BYTE_DELIMITER if len(delimiter.encode()) > 1 else delimiter
-    grammar = Grammar(separator.encode())
+    grammar = grammar_of(separator.encode())
     record = b""
     for count, line in enumerate(block.lines[index : index + limits.header_search_rows], 1):
         record = record + b"\n" + line if count > 1 else line
@@ -264,7 +259,7 @@ def _rows_above(block: LineBlock, header: _Header, limits: ReadingLimits) -> lis
     Where two exports are glued together, in two encodings for instance, the header of the second may be the only one
     that can be read; the rows of the first are then kept as bad ones.
     """
-    grammar = Grammar(header.delimiter.encode())
+    grammar = grammar_of(header.delimiter.encode())
     found: list[BadRow] = []
     for index, line in enumerate(block.lines[: header.first]):
         number, fault = block.start + index, block.faults.get(index)
@@ -299,7 +294,7 @@ def _first_block(blocks: Iterator[LineBlock]) -> LineBlock:
 def _read_delimited(job: Job) -> Reading:
     source = _text_source(job)
     encoding = detect_encoding(source, job.limits)
-    reader = job.header_reader
+    reader = job.headers
     blocks = read_lines(source, encoding, job.limits)
     block = _first_block(blocks)
     header = _find_text_header(block, reader, job)
@@ -408,7 +403,7 @@ def _read_json_lines(job: Job) -> Reading:
             f"select distinct unnest(case when ok then json_keys(j) end) as key from {lines} order by key"
         ).fetchall()
     ]
-    reader = job.header_reader
+    reader = job.headers
     mapping = reader.map(keys, rows_choose=True)
     # Spellings such as "Phone" and "phone" are told apart by JSON; rows choose, so they are no duplicates.
     mapping = HeaderMapping(mapping.positions, mapping.extras, mapping.unnamed, mapping.mapped, mapping.missing, [])
@@ -465,7 +460,7 @@ def _read_parquet(job: Job) -> Reading:
         )
     if len(names) != len(described):
         names = [row[0] for row in described]
-    reader = job.header_reader
+    reader = job.headers
     mapping = reader.map(names)
     problem = reader.problem(mapping, names)
     if problem:
@@ -554,7 +549,7 @@ def _read_sheets(job: Job) -> Reading:
     sheets = [sheet for name in workbook.sheet_names if (sheet := workbook.get_sheet_by_name(name)).height > 0]
     if not sheets:
         raise UnreadableFileError("empty_file", "The workbook holds no filled sheet. Deliver it again.")
-    reader = job.header_reader
+    reader = job.headers
     # A cover sheet may come first: the first sheet with a usable header is the one that is meant.
     headers = [_find_sheet_header(sheet, reader, job.limits) for sheet in sheets]
     mappings = [reader.map(names) for names, _ in headers]

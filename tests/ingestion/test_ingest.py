@@ -251,9 +251,9 @@ def test_a_file_that_may_not_be_read_is_unreadable(deliver: Deliver, raw: Any) -
 
 def test_a_file_that_vanishes_while_it_is_taken_in_is_unreadable(deliver: Deliver, raw: Any) -> None:
     path = deliver("sales.csv", sales("T1"))
-    landing = ingest.discover(raw.settings)
+    files = ingest.discover(raw.settings)
     path.unlink()
-    assert [file.reason for file in raw.ingest(landing=landing).quarantined] == ["unreadable"]
+    assert [file.reason for file in raw.ingest(files=files).quarantined] == ["unreadable"]
 
 
 def test_a_full_disk_says_what_failed_and_leaves_the_old_partition(
