@@ -65,9 +65,19 @@ def list_versions(settings: Settings) -> list[Version]:
 
 
 def current_version(settings: Settings) -> Version | None:
-    """The version that readers see now, or None when nothing was published yet."""
+    """The version that readers see now, or None when nothing was published yet.
+
+    Raises:
+        UserError: `current` is no link.
+    """
+    link = settings.serving_dir / CURRENT
+    if link.exists() and not link.is_symlink():
+        raise UserError(
+            f"{link} is no link to a version: the warehouse was copied without keeping links. Delete it, then refresh "
+            "or choose a version (c360 rollback <id>); copy warehouses with c360 backup, or with cp -a."
+        )
     try:
-        target = (settings.serving_dir / CURRENT).readlink()
+        target = link.readlink()
     except (FileNotFoundError, NotADirectoryError):
         return None
     path = settings.serving_dir / VERSIONS / target.name

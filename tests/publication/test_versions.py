@@ -38,6 +38,12 @@ def test_nothing_is_published_in_a_new_warehouse(empty):
     assert current_version(empty) is None
 
 
+def test_a_link_that_became_a_folder_is_told(empty):
+    (empty.serving_dir / "current").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"serving/current is no link to a version.*Delete it.*c360 rollback"):
+        current_version(empty)
+
+
 def test_ids_sort_by_time_and_carry_it(empty):
     assert new_version_id(empty, NOW, "ab12cd9999") == "20260630T020000Z-ab12cd"
 
