@@ -11,8 +11,7 @@ import dagster as dg
 from data_quality.contract import Contract, load_contracts
 from orchestration.as_of import business_day
 from orchestration.ingestion.discovery import by_home, scan
-from orchestration.ingestion.engine import Engine
-from orchestration.ingestion.ingest import PartitionResult, ingest_partition, record_unplaced
+from orchestration.ingestion.ingest import PartitionResult, ingest_partitions, record_unplaced
 from orchestration.ingestion.raw_store import TECHNICAL_COLUMNS, refresh_raw_views
 from orchestration.partitions import delivery_dates
 from orchestration.resources import Warehouse, tag_run
@@ -67,11 +66,7 @@ def _raw_asset(contract: Contract) -> dg.AssetsDefinition:
             for (source, dataset, day), files in by_home(scan(settings).files).items()
             if (source, dataset) == (contract.source, contract.dataset) and day in wanted
         }
-        with Engine(settings) as engine:
-            results = [
-                ingest_partition(settings, contract, day, files=files, engine=engine)
-                for day, files in sorted(delivered.items())
-            ]
+        results = ingest_partitions(settings, contract, delivered)
         for result in results:
             for file in result.quarantined:
                 context.log.warning("%s is quarantined: %s. %s", file.file, file.reason, file.message)

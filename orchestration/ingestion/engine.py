@@ -10,16 +10,18 @@ from typing import Self
 
 import duckdb
 
-from orchestration.database import engine_config
+from orchestration.database import engine_config, memory_bytes
 from orchestration.settings import Settings
 
 
 class Engine:
     """One DuckDB for many files, since opening one costs more than reading a small file; open inside a `with`."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Remember the limits; nothing is opened yet."""
+    def __init__(self, settings: Settings, *, beside: int = 0) -> None:
+        """Remember the limits, of memory its share with those that work `beside` it; nothing is opened yet."""
         self._config = engine_config(settings)
+        if beside:
+            self._config["memory_limit"] = f"{memory_bytes(settings) // (1 + beside) // 2**20}MiB"
         self._database: duckdb.DuckDBPyConnection | None = None
 
     @contextmanager

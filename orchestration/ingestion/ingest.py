@@ -4,14 +4,17 @@ What belongs here: comparing the landing zone with what is remembered, and the o
 (readers), layout on disk (raw_store), Dagster (assets).
 """
 
+import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from queue import SimpleQueue
 
 import duckdb
 
@@ -43,6 +46,9 @@ from orchestration.ingestion.raw_store import (
 )
 from orchestration.ingestion.readers import ROW_GROUP_ROWS, Job, Reading, read_file
 from orchestration.settings import Settings
+
+# Partitions of which one waits for DuckDB or the disk while another is in Python; more only wait for Python.
+_MOST_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -106,21 +112,71 @@ def ingest_partition(
     *,
     force: bool = False,
     files: list[LandingFile] | None = None,
-    engine: Engine | None = None,
 ) -> PartitionResult:
     """Bring one partition of raw up to date with the landing zone.
 
     Files that are unchanged since they were read are not read again unless `force`; files that have left the landing
-    zone keep their rows, since landing zones are cleaned up. `files`, those of the partition (`by_home`), and `engine`
-    save listing the landing zone and opening a DuckDB for each of many partitions.
+    zone keep their rows, since landing zones are cleaned up. `files`, those of the partition, save listing the landing
+    zone.
 
     Raises:
         UserError: the landing zone is absent, or the raw store cannot be written (disk full).
     """
-    started = time.monotonic()
-    with explaining_write_errors(settings, f"raw {contract.table} of {delivery_date}"), writing_alone(settings):
+    with _writing_raw(settings, contract), Engine(settings) as engine:
         if files is None:
             files = by_home(discover(settings)).get((contract.source, contract.dataset, delivery_date), [])
+        return _ingest(settings, contract, delivery_date, files, engine, force=force)
+
+
+def ingest_partitions(
+    settings: Settings, contract: Contract, delivered: Mapping[date, list[LandingFile]]
+) -> list[PartitionResult]:
+    """Bring the partitions of a dataset up to date, several at once, from the files of each date; by date.
+
+    A small file takes as long in Python as in DuckDB, so two are read at once where there are two cores. Each has a
+    DuckDB of its own: what a damaged file does to it is nobody else's fault.
+
+    Raises:
+        UserError: the raw store cannot be written (disk full).
+    """
+    at_once = max(1, min(settings.threads or os.cpu_count() or 1, _MOST_AT_ONCE, len(delivered)))
+    with (
+        _writing_raw(settings, contract),
+        ExitStack() as opened,
+        ThreadPoolExecutor(at_once, thread_name_prefix="raw") as pool,
+    ):
+        idle: SimpleQueue[Engine] = SimpleQueue()
+        for _ in range(at_once):
+            idle.put(opened.enter_context(Engine(settings, beside=at_once - 1)))
+
+        def ingest(delivery_date: date) -> PartitionResult:
+            engine = idle.get()
+            try:
+                return _ingest(settings, contract, delivery_date, delivered[delivery_date], engine)
+            finally:
+                idle.put(engine)
+
+        return list(pool.map(ingest, sorted(delivered)))
+
+
+@contextmanager
+def _writing_raw(settings: Settings, contract: Contract) -> Iterator[None]:
+    with explaining_write_errors(settings, f"raw {contract.table}"), writing_alone(settings):
+        yield
+
+
+def _ingest(
+    settings: Settings,
+    contract: Contract,
+    delivery_date: date,
+    files: list[LandingFile],
+    engine: Engine,
+    *,
+    force: bool = False,
+) -> PartitionResult:
+    """Bring one partition up to date from its files, with the raw store held."""
+    started = time.monotonic()
+    with explaining_write_errors(settings, f"raw {contract.table} of {delivery_date}"):
         folder = partition_dir(settings, contract.source, contract.dataset, delivery_date)
         recover(folder)
         before = read_manifest(folder)
@@ -136,8 +192,7 @@ def ingest_partition(
             else:
                 to_read.append(file)
         if to_read:
-            with nullcontext(engine) if engine else Engine(settings) as chosen:
-                manifest = _rewrite(settings, chosen, contract, folder, kept, to_read, fingerprint)
+            manifest = _rewrite(settings, engine, contract, folder, kept, to_read, fingerprint)
         else:
             manifest = Manifest(kept)
             if kept != before.files:

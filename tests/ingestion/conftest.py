@@ -10,7 +10,8 @@ import pytest
 
 from data_quality.contract import load_contracts
 from orchestration.database import connect
-from orchestration.ingestion.ingest import PartitionResult, ingest_partition, record_unplaced
+from orchestration.ingestion.discovery import by_home, discover
+from orchestration.ingestion.ingest import PartitionResult, ingest_partition, ingest_partitions, record_unplaced
 from orchestration.ingestion.raw_store import FileEntry, partition_dir, read_manifest, refresh_raw_views
 from orchestration.settings import Settings
 
@@ -44,6 +45,16 @@ class Raw:
 
     def ingest(self, table: str = "pos_sales", day: date = DAY, **options: Any) -> PartitionResult:
         return ingest_partition(self.settings, load_contracts()[table], day, **options)
+
+    def ingest_all(self, table: str = "pos_sales") -> list[PartitionResult]:
+        """Take in all deliveries of a dataset together."""
+        contract = load_contracts()[table]
+        homes = by_home(discover(self.settings))
+        return ingest_partitions(
+            self.settings,
+            contract,
+            {day: files for (*dataset, day), files in homes.items() if dataset == [contract.source, contract.dataset]},
+        )
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         record_unplaced(self.settings)

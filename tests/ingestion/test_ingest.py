@@ -2,6 +2,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from orchestration.errors import UserError, WarehouseBusyError
 from orchestration.ingestion import discovery, ingest, raw_store
 from orchestration.ingestion.ingest import has_new_unplaced_files, ingest_partition, new_delivery_dates, record_unplaced
 from orchestration.settings import Settings
+from tests.ingestion.conftest import Raw
 
 Deliver = Callable[..., Path]
 DAY = date(2025, 3, 14)
@@ -241,6 +243,53 @@ def test_links_out_of_the_landing_zone_are_never_copied(deliver: Deliver, raw: A
     (deliver("members.csv", "x").parent / "sales.csv").symlink_to(tmp_path / "secret")
     assert [file.reason for file in raw.ingest().quarantined] == ["outside_landing"]
     assert not list(raw.settings.quarantine_dir.rglob("sales.csv"))
+
+
+def several_days(deliver: Deliver) -> list[date]:
+    """Nine days of sales, of which the second brings two files and the fifth a damaged one."""
+    days = [DAY + timedelta(days=number) for number in range(9)]
+    for number, day in enumerate(days):
+        deliver("sales.csv", sales(*(f"T{number}-{ticket}" for ticket in range(50))), day=day.isoformat())
+    deliver("sales_more.csv", sales("T1-more"), day=days[1].isoformat())
+    deliver("sales.parquet", b"PAR1 and no more", day=days[4].isoformat())
+    return days
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_partitions_taken_in_together_hold_what_each_alone_would(
+    deliver: Deliver, raw: Any, settings: Settings, tmp_path: Path, threads: int
+) -> None:
+    days = several_days(deliver)
+    together = Raw(settings.model_copy(update={"warehouse": tmp_path / "together", "threads": threads}))
+    found = together.ingest_all()
+    alone = [raw.ingest(day=day) for day in days]
+    assert [replace(result, seconds=0.0) for result in found] == [replace(result, seconds=0.0) for result in alone]
+    rows = "select * exclude (_extra) from raw.pos_sales order by _file, _line"
+    assert together.query(rows) == raw.query(rows)
+    assert len(raw.query(rows)) == 9 * 50 + 1
+    assert [result.changed for result in together.ingest_all()] == [False] * 9
+
+
+def test_a_fault_in_one_of_several_partitions_ends_the_run_and_leaves_no_half_partition(
+    deliver: Deliver, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = several_days(deliver)
+    raw = Raw(settings.model_copy(update={"threads": 2}))
+    write = ingest.write_manifest
+
+    def full_on_the_third(folder: Path, manifest: Any) -> None:
+        if days[2].isoformat() in folder.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(folder, manifest)
+
+    with monkeypatch.context() as full:
+        full.setattr(ingest, "write_manifest", full_on_the_third)
+        with pytest.raises(UserError, match=f"raw pos_sales of {days[2]} .*No space left"):
+            raw.ingest_all()
+    taken_in = {day for (day,) in raw.query("select distinct _delivery_date from raw.pos_sales")}
+    assert days[0] in taken_in
+    assert days[2] not in taken_in
+    assert sum(result.rows for result in raw.ingest_all()) == 9 * 50 + 1
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
