@@ -13,6 +13,7 @@ Tables of schema `increment`:
     customers_due(customer_id): customers all of whose rows are due; also those who are gone.
     days(evaluated_on, spend_days, activity_days, repeat_days, window_set, due): each day of evaluation with its
         windows; `due` `counted` (new), `valued` (its fit changed) or NULL.
+    cuts_seen: the cut points by which the kept rows were placed; `int_customers_moved` writes it.
     by_hand_<name>: there, where a model that keeps rows (macro `forget_increments`) or valuation was made outside of a
         run.
 """
@@ -48,6 +49,7 @@ _LIBRARIES = ("dbt-core", "dbt-duckdb", "duckdb", "numpy", "scipy")
 # From this share of due customers on, replacing whole tables costs less.
 _MOST_KEPT = 0.4
 
+_CUTS_SEEN = "increment.cuts_seen"
 _BY_HAND = "by_hand_"  # the macro `forget_increments` knows it too
 
 _TABLES = """
@@ -152,7 +154,7 @@ def _why_nothing_is_kept(con: duckdb.DuckDBPyConnection, recipe: str, kept: Coll
         return "models, policies or libraries changed"
     if not kept_rows and not is_finished:
         return "the run before had everything to build and did not end"
-    missing = [name for name in sorted(kept) if not table_exists(con, *name.split("."))]
+    missing = [name for name in sorted({*kept, _CUTS_SEEN}) if not table_exists(con, *name.split("."))]
     if missing:
         return f"{missing[0]} is not there"
     if is_finished:

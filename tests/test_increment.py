@@ -21,6 +21,7 @@ def con() -> Iterator[Connection]:
     with duckdb.connect() as connection:
         connection.execute("create schema increment; create schema intermediate")
         connection.execute("create table intermediate.int_customers_moved (customer_id varchar)")
+        connection.execute("create table increment.cuts_seen (evaluated_on date)")
         connection.execute(
             "create table intermediate.int_customer_fingerprints as "
             "select 'C' || i as customer_id, 'a' as fingerprint from range(10) r(i)"
@@ -113,6 +114,11 @@ def test_what_a_finished_run_built_is_not_due_again(con: Connection) -> None:
     increment.decide(con, "third", "recipe", KEPT)
     assert due(con) == set()
     assert con.execute("select count(*) from intermediate.int_customers_moved").fetchall() == [(0,)]
+
+
+def test_nothing_is_kept_where_the_cuts_it_was_placed_by_are_lost(con: Connection) -> None:
+    con.execute("drop table increment.cuts_seen")
+    assert increment.decide(con, "second", "recipe", KEPT).nothing_kept == "increment.cuts_seen is not there"
 
 
 @pytest.mark.parametrize(
