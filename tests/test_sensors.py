@@ -5,9 +5,10 @@ import pytest
 
 from data_quality.contract import load_contracts
 from orchestration.errors import UserError
-from orchestration.ingestion.ingest import ingest_partition, new_delivery_dates
+from orchestration.ingestion.ingest import new_delivery_dates
 from orchestration.sensors import alerts, new_delivery
 from orchestration.settings import Settings
+from tests.one_delivery import ingest_partition
 
 
 class Ticks:

@@ -14,8 +14,8 @@ from orchestration import database
 from orchestration.cleaning import dictionaries
 from orchestration.cleaning.tables import clean_table
 from orchestration.identity.resolve import resolve
-from orchestration.ingestion.discovery import by_home, scan
-from orchestration.ingestion.ingest import ingest_partition, record_unplaced
+from orchestration.ingestion.discovery import deliveries_of, scan
+from orchestration.ingestion.ingest import ingest_partitions, record_unplaced
 from orchestration.ingestion.raw_store import refresh_raw_views
 from orchestration.settings import Settings
 
@@ -33,10 +33,8 @@ def ingest_and_clean(settings: Settings) -> dict[str, float]:
     started = time.perf_counter()
     contracts = load_contracts()
     landing = scan(settings)
-    for (source, dataset, day), files in sorted(by_home(landing.files).items()):
-        contract = next((c for c in contracts.values() if (c.source, c.dataset) == (source, dataset)), None)
-        if contract is not None:
-            ingest_partition(settings, contract, day, files=files)
+    for contract in contracts.values():
+        ingest_partitions(settings, contract, deliveries_of(contract, landing.files))
     record_unplaced(settings, landing.files)
     with database.connect(settings) as con:
         refresh_raw_views(con, settings)

@@ -10,7 +10,7 @@ import dagster as dg
 
 from data_quality.contract import Contract, load_contracts
 from orchestration.as_of import business_day
-from orchestration.ingestion.discovery import by_home, scan
+from orchestration.ingestion.discovery import deliveries_of, scan
 from orchestration.ingestion.ingest import PartitionResult, ingest_partitions, record_unplaced
 from orchestration.ingestion.raw_store import TECHNICAL_COLUMNS, refresh_raw_views
 from orchestration.partitions import delivery_dates
@@ -61,12 +61,8 @@ def _raw_asset(contract: Contract) -> dg.AssetsDefinition:
         settings = warehouse.settings
         wanted = {date.fromisoformat(key) for key in context.partition_keys}
         # A range may span years; only the days on which this dataset came are touched.
-        delivered = {
-            day: files
-            for (source, dataset, day), files in by_home(scan(settings).files).items()
-            if (source, dataset) == (contract.source, contract.dataset) and day in wanted
-        }
-        results = ingest_partitions(settings, contract, delivered)
+        delivered = deliveries_of(contract, scan(settings).files)
+        results = ingest_partitions(settings, contract, {d: f for d, f in delivered.items() if d in wanted})
         for result in results:
             for file in result.quarantined:
                 context.log.warning("%s is quarantined: %s. %s", file.file, file.reason, file.message)

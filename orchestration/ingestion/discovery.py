@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from data_quality.contract import ContractError, load_contracts
+from data_quality.contract import Contract, ContractError, load_contracts
 from orchestration.as_of import raw_delivery_dates
 from orchestration.errors import UserError
 from orchestration.ingestion.problems import FileProblem
@@ -72,6 +72,15 @@ def by_home(files: Iterable[LandingFile]) -> dict[tuple[str, str, date], list[La
         if file.home is not None:
             homes.setdefault(file.home, []).append(file)
     return homes
+
+
+def deliveries_of(contract: Contract, files: Iterable[LandingFile]) -> dict[date, list[LandingFile]]:
+    """The files of one dataset by delivery date."""
+    return {
+        day: delivered
+        for (source, dataset, day), delivered in by_home(files).items()
+        if (source, dataset) == (contract.source, contract.dataset)
+    }
 
 
 @dataclass(frozen=True)

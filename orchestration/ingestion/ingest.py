@@ -105,33 +105,13 @@ def has_new_unplaced_files(settings: Settings, landing: list[LandingFile] | None
     return any(not _is_same_fault(file, known.get(file.relative)) for file in files if file.home is None)
 
 
-def ingest_partition(
-    settings: Settings,
-    contract: Contract,
-    delivery_date: date,
-    *,
-    force: bool = False,
-    files: list[LandingFile] | None = None,
-) -> PartitionResult:
-    """Bring one partition of raw up to date with the landing zone.
+def ingest_partitions(
+    settings: Settings, contract: Contract, delivered: Mapping[date, list[LandingFile]], *, force: bool = False
+) -> list[PartitionResult]:
+    """Bring partitions of a dataset up to date with the files of each delivery date, several at once; by date.
 
     Files that are unchanged since they were read are not read again unless `force`; files that have left the landing
-    zone keep their rows, since landing zones are cleaned up. `files`, those of the partition, save listing the landing
-    zone.
-
-    Raises:
-        UserError: the landing zone is absent, or the raw store cannot be written (disk full).
-    """
-    with _writing_raw(settings, contract), Engine(settings) as engine:
-        if files is None:
-            files = by_home(discover(settings)).get((contract.source, contract.dataset, delivery_date), [])
-        return _ingest(settings, contract, delivery_date, files, engine, force=force)
-
-
-def ingest_partitions(
-    settings: Settings, contract: Contract, delivered: Mapping[date, list[LandingFile]]
-) -> list[PartitionResult]:
-    """Bring the partitions of a dataset up to date, several at once, from the files of each date; by date.
+    zone keep their rows, since landing zones are cleaned up.
 
     A small file takes as long in Python as in DuckDB, so two are read at once where there are two cores. Each has a
     DuckDB of its own: what a damaged file does to it is nobody else's fault.
@@ -141,7 +121,8 @@ def ingest_partitions(
     """
     at_once = max(1, min(settings.threads or os.cpu_count() or 1, _MOST_AT_ONCE, len(delivered)))
     with (
-        _writing_raw(settings, contract),
+        explaining_write_errors(settings, f"raw {contract.table}"),
+        writing_alone(settings),
         ExitStack() as opened,
         ThreadPoolExecutor(at_once, thread_name_prefix="raw") as pool,
     ):
@@ -152,17 +133,11 @@ def ingest_partitions(
         def ingest(delivery_date: date) -> PartitionResult:
             engine = idle.get()
             try:
-                return _ingest(settings, contract, delivery_date, delivered[delivery_date], engine)
+                return _ingest(settings, contract, delivery_date, delivered[delivery_date], engine, force)
             finally:
                 idle.put(engine)
 
         return list(pool.map(ingest, sorted(delivered)))
-
-
-@contextmanager
-def _writing_raw(settings: Settings, contract: Contract) -> Iterator[None]:
-    with explaining_write_errors(settings, f"raw {contract.table}"), writing_alone(settings):
-        yield
 
 
 def _ingest(
@@ -171,8 +146,7 @@ def _ingest(
     delivery_date: date,
     files: list[LandingFile],
     engine: Engine,
-    *,
-    force: bool = False,
+    force: bool,
 ) -> PartitionResult:
     """Bring one partition up to date from its files, with the raw store held."""
     started = time.monotonic()

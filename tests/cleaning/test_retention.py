@@ -11,9 +11,10 @@ from orchestration.cleaning import ledger, quarantine
 from orchestration.cleaning.retention import first_day_kept, old_deliveries, prune, raw_days_kept
 from orchestration.cleaning.tables import clean_table
 from orchestration.errors import UserError
-from orchestration.ingestion.ingest import ingest_partition, new_delivery_dates
+from orchestration.ingestion.ingest import new_delivery_dates
 from orchestration.ingestion.raw_store import refresh_raw_views
 from orchestration.settings import Settings
+from tests.one_delivery import ingest_partition
 
 CONTRACT = load_contracts()["pos_members"]
 

@@ -14,11 +14,12 @@ from orchestration.cleaning import ledger, quarantine
 from orchestration.cleaning.tables import clean_table
 from orchestration.database import connect
 from orchestration.ingestion.discovery import shown
-from orchestration.ingestion.ingest import ingest_partition, record_unplaced
+from orchestration.ingestion.ingest import record_unplaced
 from orchestration.ingestion.raw_store import partition_dir, read_manifest, refresh_raw_views
 from orchestration.settings import Settings
 from tests.hostile.cases import tries
 from tests.hostile.deliveries import MARK, Delivered, Marks, make_file
+from tests.one_delivery import ingest_partition
 
 DAYS = [date(2025, 3, 14), date(2025, 3, 15)]
 FILES = 8

@@ -10,10 +10,11 @@ import pytest
 
 from data_quality.contract import load_contracts
 from orchestration.database import connect
-from orchestration.ingestion.discovery import by_home, discover
-from orchestration.ingestion.ingest import PartitionResult, ingest_partition, ingest_partitions, record_unplaced
+from orchestration.ingestion.discovery import deliveries_of, discover
+from orchestration.ingestion.ingest import PartitionResult, ingest_partitions, record_unplaced
 from orchestration.ingestion.raw_store import FileEntry, partition_dir, read_manifest, refresh_raw_views
 from orchestration.settings import Settings
+from tests.one_delivery import ingest_partition
 
 DAY = date(2025, 3, 14)
 
@@ -49,12 +50,7 @@ class Raw:
     def ingest_all(self, table: str = "pos_sales") -> list[PartitionResult]:
         """Take in all deliveries of a dataset together."""
         contract = load_contracts()[table]
-        homes = by_home(discover(self.settings))
-        return ingest_partitions(
-            self.settings,
-            contract,
-            {day: files for (*dataset, day), files in homes.items() if dataset == [contract.source, contract.dataset]},
-        )
+        return ingest_partitions(self.settings, contract, deliveries_of(contract, discover(self.settings)))
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         record_unplaced(self.settings)

@@ -15,9 +15,10 @@ from orchestration.as_of import raw_delivery_dates
 from orchestration.database import connect
 from orchestration.errors import UserError, WarehouseBusyError
 from orchestration.ingestion import discovery, ingest, raw_store
-from orchestration.ingestion.ingest import has_new_unplaced_files, ingest_partition, new_delivery_dates, record_unplaced
+from orchestration.ingestion.ingest import has_new_unplaced_files, new_delivery_dates, record_unplaced
 from orchestration.settings import Settings
 from tests.ingestion.conftest import Raw
+from tests.one_delivery import ingest_partition
 
 Deliver = Callable[..., Path]
 DAY = date(2025, 3, 14)
