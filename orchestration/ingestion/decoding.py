@@ -5,6 +5,7 @@ What belongs here: unpacking, encodings, line ends, lines that are too long. Wha
 
 import gzip
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,20 +128,18 @@ def detect_encoding(path: Path, limits: ReadingLimits) -> Encoding:
         if head.startswith(_BOM):
             return "utf-8-sig"
         stream.seek(0)
-        utf_8 = gb18030 = seen = 0
+        votes: Counter[Encoding | None] = Counter()
         rest = b""
-        while seen < limits.encoding_sample_lines and (block := stream.read(BLOCK_BYTES)):
+        while votes.total() < limits.encoding_sample_lines and (block := stream.read(BLOCK_BYTES)):
             if block.isascii() and rest.isascii():
                 rest = b""
                 continue
             lines = (rest + block).splitlines()
             # The last line of a block may be cut; the next block completes it, unless it is past any honest length.
             rest = lines.pop() if len(lines[-1]) < limits.max_row_bytes else b""
-            votes = _vote(lines)
-            utf_8, gb18030, seen = utf_8 + votes[0], gb18030 + votes[1], seen + votes[2]
-        votes = _vote([rest])
-    utf_8, gb18030 = utf_8 + votes[0], gb18030 + votes[1]
-    return "utf-8" if gb18030 == 0 or utf_8 > gb18030 else "gb18030"
+            votes.update(_votes(lines))
+        votes.update(_votes([rest]))
+    return "utf-8" if votes["gb18030"] == 0 or votes["utf-8"] > votes["gb18030"] else "gb18030"
 
 
 def _reject_other_kinds(head: bytes) -> None:
@@ -159,17 +158,15 @@ def _reject_other_kinds(head: bytes) -> None:
         raise UnreadableFileError("wrong_format", "The name says text, but the file is binary.")
 
 
-def _vote(lines: list[bytes]) -> tuple[int, int, int]:
-    """Count the lines that speak for UTF-8, those that only GB18030 can be, and all beyond ASCII."""
-    utf_8 = gb18030 = seen = 0
+def _votes(lines: list[bytes]) -> Iterator[Encoding | None]:
+    """What each line beyond ASCII speaks for; None where it may be both or is neither."""
     for line in lines:
-        if not line.isascii():
-            seen += 1
-            if _decodes(line, "utf-8"):
-                utf_8 += max(line) >= _FIRST_OF_THREE
-            else:
-                gb18030 += _decodes(line, "gb18030")
-    return utf_8, gb18030, seen
+        if line.isascii():
+            continue
+        if _decodes(line, "utf-8"):
+            yield "utf-8" if max(line) >= _FIRST_OF_THREE else None
+        else:
+            yield "gb18030" if _decodes(line, "gb18030") else None
 
 
 def _decodes(data: bytes, encoding: str) -> bool:
