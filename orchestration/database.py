@@ -54,6 +54,11 @@ def engine_config(settings: Settings, spill: Path | None = None) -> EngineConfig
     return config
 
 
+def threads(settings: Settings) -> int:
+    """How many threads DuckDB may use: the setting, else every core."""
+    return settings.threads or os.cpu_count() or 1
+
+
 def memory_limit(settings: Settings) -> str:
     """What DuckDB may hold in memory, as DuckDB writes it: the setting, else a share of what this machine may use."""
     if settings.memory_limit:

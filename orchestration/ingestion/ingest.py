@@ -4,7 +4,6 @@ What belongs here: comparing the landing zone with what is remembered, and the o
 (readers), layout on disk (raw_store), Dagster (assets).
 """
 
-import os
 import shutil
 import tempfile
 import time
@@ -23,7 +22,7 @@ from orchestration.database import identifier, literal, parquet
 from orchestration.errors import is_machine_fault
 from orchestration.files import sha256_of
 from orchestration.ingestion.discovery import LandingFile, by_home, discover
-from orchestration.ingestion.engine import Engine
+from orchestration.ingestion.engine import Engine, how_many
 from orchestration.ingestion.headers import HeaderReader
 from orchestration.ingestion.limits import load_limits
 from orchestration.ingestion.problems import FileProblem, UnreadableFileError
@@ -46,9 +45,6 @@ from orchestration.ingestion.raw_store import (
 )
 from orchestration.ingestion.readers import ROW_GROUP_ROWS, Job, Reading, read_file
 from orchestration.settings import Settings
-
-# Partitions of which one waits for DuckDB or the disk while another is in Python; more only wait for Python.
-_MOST_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -119,7 +115,7 @@ def ingest_partitions(
     Raises:
         UserError: the raw store cannot be written (disk full).
     """
-    at_once = max(1, min(settings.threads or os.cpu_count() or 1, _MOST_AT_ONCE, len(delivered)))
+    at_once = how_many(settings, len(delivered))
     with (
         explaining_write_errors(settings, f"raw {contract.table}"),
         writing_alone(settings),

@@ -15,6 +15,7 @@ from orchestration.as_of import raw_delivery_dates
 from orchestration.database import connect
 from orchestration.errors import UserError, WarehouseBusyError
 from orchestration.ingestion import discovery, ingest, raw_store
+from orchestration.ingestion.engine import how_many
 from orchestration.ingestion.ingest import has_new_unplaced_files, new_delivery_dates, record_unplaced
 from orchestration.settings import Settings
 from tests.ingestion.conftest import Raw
@@ -254,6 +255,24 @@ def several_days(deliver: Deliver) -> list[date]:
     deliver("sales_more.csv", sales("T1-more"), day=days[1].isoformat())
     deliver("sales.parquet", b"PAR1 and no more", day=days[4].isoformat())
     return days
+
+
+@pytest.mark.parametrize(
+    ("threads", "memory", "deliveries", "engines"),
+    [
+        (8, "4GB", 720, 4),
+        (2, "4GB", 720, 2),
+        (8, "4GB", 3, 3),
+        (8, "600MB", 720, 2),
+        (8, "100MB", 720, 1),
+        (8, "4GB", 0, 1),
+    ],
+)
+def test_as_many_are_taken_in_at_once_as_cores_and_memory_allow(
+    settings: Settings, threads: int, memory: str, deliveries: int, engines: int
+) -> None:
+    limited = settings.model_copy(update={"threads": threads, "memory_limit": memory})
+    assert how_many(limited, deliveries) == engines
 
 
 @pytest.mark.parametrize("threads", [1, 3])
