@@ -59,10 +59,22 @@ def test_redaction_stars_what_the_scan_would_find(written, published):
 
 
 @pytest.mark.parametrize(
-    ("column", "identifier"), [("sku", True), ("order_id", True), ("sale_line_key", True), ("topic", False)]
+    ("column", "identifier"),
+    [("sku", True), ("order_id", True), ("sale_line_key", True), ("dimension_value", True), ("topic", False)],
 )
 def test_identifiers_are_told_from_text(column, identifier):
     assert is_identifier(column) is identifier
+
+
+def test_an_agent_who_goes_by_a_mailbox_is_a_warning_wherever_the_agent_is_named():
+    with duckdb.connect() as con:
+        con.execute("""create schema marts; create table marts.service_measures as
+            select 'agent' as dimension, 'li.na@shop.example' as dimension_value""")
+        columns = [("marts", "service_measures", name, "VARCHAR") for name in ("dimension", "dimension_value")]
+        assert con.execute(scan_sql(columns, "text") or "").fetchall() == []
+        assert con.execute(scan_sql(columns, "identifier") or "").fetchall() == [
+            ("marts.service_measures", "dimension_value", "email", 1)
+        ]
 
 
 def test_names_of_tables_and_columns_cannot_break_the_scan():
