@@ -4,6 +4,7 @@ What belongs here: unpacking, encodings, line ends, lines that are too long. Wha
 """
 
 import gzip
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ BLOCK_BYTES = 8 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 # The least byte that begins a character of three or four bytes in UTF-8.
 _FIRST_OF_THREE = 0xE0
+# A quoted text, which may hold line breaks of its own.
+_QUOTED = re.compile(rb'"[^"]*+"')
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 # What a file really is, by its first bytes, when its name says text.
 _MAGIC = {
@@ -178,13 +181,15 @@ def _decodes(data: bytes, encoding: str) -> bool:
 
 
 def line_end(path: Path) -> bytes:
-    r"""Tell the line end: `\r` only when the file's beginning has no `\n`; `\r\n` counts as `\n`."""
+    r"""Tell the line end: `\r` only when the file's beginning has no `\n` outside quotes; `\r\n` counts as `\n`."""
     with path.open("rb") as stream:
         while head := stream.read(BLOCK_BYTES):
+            if b"\r" in head.replace(b"\r\n", b"\n"):
+                # Excel for Mac ends rows with `\r` and writes the line breaks within a cell as `\n`.
+                outside = _QUOTED.sub(b"", head)
+                return b"\n" if b"\n" in outside or b"\r" not in outside else b"\r"
             if b"\n" in head:
                 return b"\n"
-            if b"\r" in head:
-                return b"\r"
     return b"\n"
 
 

@@ -51,9 +51,22 @@ def test_the_vote_is_the_same_when_lines_are_cut_between_blocks(file: Path, monk
 
 
 @pytest.mark.parametrize(
-    ("content", "end"), [(b"a\nb", b"\n"), (b"a\r\nb", b"\n"), (b"a\rb", b"\r"), (b"ab", b"\n"), (b"", b"\n")]
+    ("content", "end"),
+    [
+        (b"a\nb", b"\n"),
+        (b"a\r\nb", b"\n"),
+        (b"a\rb", b"\r"),
+        (b"ab", b"\n"),
+        (b"", b"\n"),
+        (b'a\r"b\nc"\r', b"\r"),
+        (b'a\n"b\rc"\n', b"\n"),
+        (b"a\r\r\nb\r\r\n", b"\n"),
+        (b'a\n"b\rc\n', b"\n"),
+    ],
 )
-def test_the_line_end_is_a_carriage_return_only_without_line_feeds(file: Path, content: bytes, end: bytes) -> None:
+def test_the_line_end_is_a_carriage_return_only_without_line_feeds_outside_quotes(
+    file: Path, content: bytes, end: bytes
+) -> None:
     file.write_bytes(content)
     assert line_end(file) == end
 

@@ -63,6 +63,13 @@ def test_text_is_read_in_every_encoding_line_end_and_delimiter(
     assert (entry.rows, entry.status, entry.columns_unknown) == (2, "read", [])
 
 
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_rows_of_a_mac_may_hold_line_feeds_in_quotes(deliver: Deliver, raw: Any, quote: str) -> None:
+    header = ",".join(f"{quote}{name}{quote}" for name in f"{HEADER},product_name".split(","))
+    deliver("sales.csv", f'{header}\rT1,1,2025-03-01,S1,1,9,"上\n下"\rT2,1,2025-03-01,S1,1,9,茶\r')
+    assert raw.take_in("ticket_id, product_name, _line") == [("T1", "上\n下", 2), ("T2", "茶", 3)]
+
+
 @pytest.mark.parametrize("name", ["sales.csv.gz", "sales.tsv", "sales.tsv.gz", "SALES.CSV.GZ"])
 def test_packed_and_tab_separated_text_is_read(deliver: Deliver, raw: Any, name: str) -> None:
     text = sales("T1,1,2025-03-01,S1,1,9.9").replace(",", "\t" if "tsv" in name else ",").encode()
