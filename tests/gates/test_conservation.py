@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from data_quality.contract import load_contracts
@@ -145,6 +146,19 @@ def test_what_the_run_before_counted_after_clean_is_forgotten(settings: Settings
 def test_a_hop_that_cannot_be_counted_is_no_hop_that_balances(settings: Settings, change):
     change("drop view staging.stg_pos__sales")
     assert [m for m in messages(settings) if m.startswith("clean_to_staging: could not be counted: ")]
+
+
+def test_doubles_that_stand_in_another_order_in_the_file_balance(tmp_path: Path):
+    values = sorted(10.0**exponent / 7 for exponent in range(-6, 13) for _ in range(500))
+    file = tmp_path / "built.duckdb"
+    with duckdb.connect() as con:
+        con.execute(f"create schema quality; create schema marts; attach '{file}' as file; create schema file.marts")
+        conservation.balance_deliveries(con, [], AS_OF)
+        for target, order in (("marts.kpi_daily", values), ("file.marts.kpi_daily", values[::-1])):
+            con.execute(f"create table {target} as select unnest(?::double[]) as value", [order])
+        con.execute("detach file")
+        conservation.balance_published(con, file, {"marts.kpi_daily": len(values)}, [], AS_OF)
+        assert [found.message for found in conservation.imbalances(con)] == []
 
 
 def test_an_empty_warehouse_balances(settings: Settings, tmp_path: Path, change):
