@@ -71,6 +71,15 @@ def test_columns_keys_and_required_columns_are_those_of_the_interface(table: str
     assert contract.required == [name.rstrip("*!") for name in written if "!" in name]
 
 
+@pytest.mark.parametrize("table", ["pos_sales", "ecommerce_orders"])
+@pytest.mark.parametrize("column", ["quantity", "unit_price", "discount", "amount"])
+def test_ten_thousand_of_the_largest_lines_fit_the_decimals_that_they_are_summed_in(table: str, column: str) -> None:
+    limits = CONTRACTS[table].columns[column]
+    assert limits.maximum is not None
+    assert limits.minimum == -limits.maximum
+    assert limits.maximum * 10_000 <= 10 ** (18 - 4)
+
+
 @pytest.mark.parametrize("table", CHINESE_HEADERS)
 def test_the_headers_that_the_interface_names_are_known(table: str) -> None:
     for pair in CHINESE_HEADERS[table].split():
