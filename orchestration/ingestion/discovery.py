@@ -43,7 +43,7 @@ class LandingFile:
     """One delivered file: where it lies and what it is, or why it has no home.
 
     `relative` is its path below the landing zone with `/`, as raw tables show it. `dataset` and
-    `delivery_date` are None where they cannot be told.
+    `delivery_date` are None where they cannot be told. `mtime_ns` is when its content or its place was changed last.
     """
 
     path: Path
@@ -194,7 +194,9 @@ class _Walk:
         size = mtime_ns = 0
         try:
             status = path.lstat() if problem else path.stat()
-            size, mtime_ns = status.st_size, status.st_mtime_ns
+            # Exports are stamped with their business day, and a correction of one digit has the size and the stamp of
+            # what it replaces; the time of change nobody can set.
+            size, mtime_ns = status.st_size, max(status.st_mtime_ns, status.st_ctime_ns)
             if problem is None and not stat.S_ISREG(status.st_mode):
                 problem = FileProblem("not_a_file", "This is a pipe, socket or device. Deliver a regular file.")
         except OSError as error:

@@ -116,7 +116,16 @@ def test_a_touched_file_of_the_same_content_is_not_read_again(deliver: Deliver, 
     os.utime(path, (1, 1))
     assert new_delivery_dates(raw.settings) == []
     assert raw.ingest().changed is False
-    assert raw.entry().mtime_ns == 1_000_000_000
+    assert raw.entry().mtime_ns == path.stat().st_ctime_ns
+
+
+def test_a_correction_of_the_same_size_and_stamp_is_read_again(deliver: Deliver, raw: Any) -> None:
+    for ticket in ("T1", "T2"):
+        path = deliver("sales.csv", sales(ticket))
+        os.utime(path, (1, 1))
+        assert len(new_delivery_dates(raw.settings)) == 1
+        assert raw.ingest().changed is True
+    assert raw.take_in("ticket_id") == [("T2",)]
 
 
 def test_force_gives_the_same_rows_again(deliver: Deliver, raw: Any) -> None:
