@@ -13,6 +13,11 @@ Severity = Literal["error", "warn"]
 # A key may itself be a phone number, an e-mail address or an ID-card number (shops do number their members by phone),
 # so even keys are masked before they are shown.
 _LONG_DIGITS = re.compile(r"[0-9０-９][0-9０-９ \-]{5,}[0-9０-９Xx]")
+# A day of this century without hyphens, with or without a clock, that is no part of a number written in groups.
+_COMPACT_DAY = re.compile(
+    r"((?<![0-9])(?<![0-9]{3}[ -])20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+    r"(?:(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9])?)?(?![0-9])(?![ -][0-9]{3}))"
+)
 _EMAIL = re.compile(r"[^\s@|,;]+@[^\s@|,;]+")
 
 
@@ -50,6 +55,14 @@ def mask(text: str) -> str:
     """
     text = _EMAIL.sub(lambda found: f"{found[0][0]}***@***", text)
     return _LONG_DIGITS.sub(lambda found: found[0] if _is_date(found[0]) else _hide(found[0]), text)
+
+
+def mask_path(text: str) -> str:
+    """Mask the path of a file, or a sentence about it, as `mask`, but for days (20260305, with or without a clock).
+
+    Exports bear their day in their names, and a file that is at fault has to be found by its name.
+    """
+    return "".join(part if _COMPACT_DAY.fullmatch(part) else mask(part) for part in _COMPACT_DAY.split(text))
 
 
 def _hide(digits: str) -> str:

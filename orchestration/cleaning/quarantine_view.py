@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from data_quality.contract import Contract, load_contracts
-from data_quality.results import mask
+from data_quality.results import mask, mask_path
 from orchestration.cleaning import null_tokens
 from orchestration.cleaning.releases import (
     EntryDecision,
@@ -79,8 +79,8 @@ class Entry:
     def as_data(self, *, whole: bool = False) -> dict[str, Any]:
         """Everything that may be shown."""
         shown = {name: value for name, value in asdict(self).items() if name != "content"}
-        message = mask(self.message) if self.message else None
-        return shown | {"file": mask(self.file), "message": message, "values_masked": self.masked(whole=whole)}
+        message = mask_path(self.message) if self.message else None
+        return shown | {"file": mask_path(self.file), "message": message, "values_masked": self.masked(whole=whole)}
 
 
 def masked_value(contract: Contract | None, column: str, value: str) -> str:
@@ -240,8 +240,8 @@ def _require_file(settings: Settings, entry: Entry, fixes: Mapping[str, str]) ->
         raise UserError(f"Entry {entry.entry_id} is a whole file: --set corrects values of a row. Correct the file.")
     if not (entry.source and entry.dataset and entry.delivery_date):
         raise UserError(
-            f"Entry {entry.entry_id}, {mask(entry.file)}, belongs to no source, dataset or delivery date. Put it where "
-            "it belongs: <landing>/<source>/<delivery date>/<dataset>….csv; it is then read as a new file."
+            f"Entry {entry.entry_id}, {mask_path(entry.file)}, belongs to no source, dataset or delivery date. Put it "
+            "where it belongs: <landing>/<source>/<delivery date>/<dataset>….csv; it is then read as a new file."
         )
     if not (settings.landing / entry.file).is_file() and not (settings.quarantine_dir / entry.file).is_file():
         raise UserError(
