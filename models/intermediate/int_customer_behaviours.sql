@@ -143,16 +143,8 @@ category_days as (
         customer_id,
         category,
         purchased_on
-    from {{ ref('int_purchases_unioned') }}
-    where
-        customer_id is not null
-        and category is not null
-        and net_amount > 0
-        and {{ may_count('customer_id', ref('int_purchases_unioned'), 'purchased_on') }}
-    group by
-        customer_id,
-        category,
-        purchased_on
+    from {{ ref('int_category_days_aggregated') }}
+    where {{ may_count('customer_id', ref('int_category_days_aggregated'), 'purchased_on') }}
 ),
 
 category_gaps as (

@@ -4,37 +4,42 @@ as_of as (
     select * from {{ ref('int_as_of') }}
 ),
 
-categories as (
-    select
-        lines.customer_id,
-        lines.category,
-        sum(lines.net_amount) as net_amount,
-        min(case when lines.net_amount > 0 then lines.purchased_on end) as first_bought_on,
-        max(
-            case
-                when
-                    lines.net_amount > 0
-                    and lines.purchased_on >= {{ days_after('as_of.as_of_date', '-as_of.spend_days') }}
-                    then 1
-                else 0
-            end
-        ) as in_window
-    from {{ ref('int_purchases_unioned') }} as lines
-    cross join as_of
-    where lines.customer_id is not null and lines.category is not null
-    group by
-        lines.customer_id,
-        lines.category
-),
-
-typed as (
+spend as (
     select
         customer_id,
         category,
-        cast(net_amount as decimal(18, 4)) as net_amount,
-        first_bought_on,
-        in_window = 1 as in_window
-    from categories
+        cast(sum(net_amount) as decimal(18, 4)) as net_amount
+    from {{ ref('int_purchases_unioned') }}
+    where customer_id is not null and category is not null
+    group by
+        customer_id,
+        category
+),
+
+bought as (
+    select
+        customer_id,
+        category,
+        min(purchased_on) as first_bought_on,
+        max(purchased_on) as last_bought_on
+    from {{ ref('int_category_days_aggregated') }}
+    group by
+        customer_id,
+        category
+),
+
+categories as (
+    select
+        spend.customer_id,
+        spend.category,
+        spend.net_amount,
+        bought.first_bought_on,
+        coalesce(
+            bought.last_bought_on >= {{ days_after('as_of.as_of_date', '-as_of.spend_days') }}, false
+        ) as in_window
+    from spend
+    cross join as_of
+    left join bought on spend.customer_id = bought.customer_id and spend.category = bought.category
 )
 
-select * from typed
+select * from categories

@@ -6,6 +6,7 @@
         'purchased_on', 'purchases', 'promoted_purchases', 'new_item_purchases', 'units_bought', 'purchased_amount',
         'discount_amount', 'returned_orders', 'gross_amount', 'returned_amount', 'net_amount',
     ]),
+    ('int_category_days_aggregated', ['category', 'purchased_on']),
     ('int_activity_days_aggregated', ['active_on', 'logins', 'visits', 'service_contacts', 'purchases']),
     ('int_interactions_aggregated', ['interacted_on', 'interactions']),
     ('int_contributions_aggregated', ['contributed_on', 'contribution_points']),
@@ -15,14 +16,6 @@
     ('int_outreach_resolved', ['sent_at', 'channel', 'arm']),
 ] %}
 with
-
-categories as (
-    select
-        customer_id,
-        {{ row_hash(["'categories'", 'category', 'purchased_on']) }} as row_hash
-    from {{ ref('int_purchases_unioned') }}
-    where customer_id is not null and category is not null and net_amount > 0
-),
 
 -- What an answer is about is told by its case, which may be of another customer.
 answers as (
@@ -37,8 +30,6 @@ answers as (
 ),
 
 hashed as (
-    select * from categories
-    union all
     select * from answers
     {%- for model, columns in facts %}
     union all
