@@ -39,7 +39,7 @@ orders as (
         min(lines.channel) as channel,
         min(lines.purchased_at) as purchased_at,
         min(lines.purchased_on) as purchased_on,
-        max(case when lines.used_coupon then 1 else 0 end) = 1 as used_coupon,
+        max(case when lines.used_coupon and lines.line_kind <> 'cancelled' then 1 else 0 end) = 1 as used_coupon,
         max(case when lines.discount <> 0 and lines.line_kind <> 'cancelled' then 1 else 0 end) = 1 as is_discounted,
         cast(sum(lines.gross_amount) as decimal(18, 4)) as gross_amount,
         cast(sum(lines.returned_amount) as decimal(18, 4)) as returned_amount,
