@@ -179,7 +179,8 @@ complaints as (
     where
         cases.customer_id is not null
         and cases.case_type = 'complaint'
-        and cases.opened_at >= as_of.measured_from
+        -- However old it is: a complaint waits until it is solved.
+        and (cases.opened_at >= as_of.measured_from or not cases.is_resolved)
 ),
 
 expected_purchases as (
