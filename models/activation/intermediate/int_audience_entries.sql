@@ -176,7 +176,8 @@ calendar_days as (
             or (audiences.trigger_name = 'holiday' and days.holiday is not null)
 ),
 
--- What lies behind is needed of the held-out alone, to compare those who were contacted with.
+-- What lies behind is needed while a contact still makes sense: a cap, a weekend or full hands may have put it off.
+-- Then of the held-out alone, to compare those who were contacted with.
 scheduled as (
     select
         spells.audience,
@@ -198,7 +199,10 @@ scheduled as (
         )
         or (
             calendar_days.days_ahead <= 0
-            and contacted_audiences.audience is not null
+            and (
+                contacted_audiences.audience is not null
+                or calendar_days.days_ahead + audiences.delay_hours / 24.0 + audiences.valid_days > 0
+            )
             and (spells.until_on is null or spells.until_on > calendar_days.day)
         )
 ),
