@@ -32,7 +32,7 @@ final as (
             known.marketing_consent and cast(known.marketing_consent_since as date) <= as_of.as_of_date, false
         ) as has_consent,
         opted_out.opted_out_on,
-        -- Who agrees to marketing after an opt-out may be contacted again.
+        -- Who opens an account and agrees after an opt-out may be contacted again.
         opted_out.opted_out_on is not null
         and not coalesce(
             known.marketing_consent

@@ -263,7 +263,7 @@ seen as (
 ),
 -- The newest answer counts; of two of one day the refusal.
 consents as (
-    select customer_id, marketing_consent, updated_on as marketing_consent_since
+    select customer_id, marketing_consent, registered_at::date as registered_on, updated_on
     from golden_input
     where marketing_consent is not null
     qualify row_number() over (partition by customer_id order by updated_on desc, marketing_consent, record_id) = 1
@@ -279,7 +279,12 @@ joined as (
         t.*, n.name, n.masked_name, n.name_salutation, coalesce(n.surname, h.honorific_surname) as surname,
         h.honorific, h.honorific_class, coalesce(s.title_gender, g.declared_gender) as gender,
         b.birthday, p.phone, p.masked_phone, e.email, e.masked_email, a.province, a.city, a.district,
-        c.marketing_consent, c.marketing_consent_since, r.referrer_customer_id, s.registered_at, s.first_seen_at
+        c.marketing_consent,
+        -- A register says that a consent stands, not since when, and its rows come again when an address changes.
+        -- Dated by delivery it would look newer than an opt-out before it, so it counts from registration.
+        case when c.marketing_consent then coalesce(c.registered_on, s.first_seen_at::date) else c.updated_on end
+            as marketing_consent_since,
+        r.referrer_customer_id, s.registered_at, s.first_seen_at
     from totals as t
     left join seen as s using (customer_id)
     left join golden_name as n using (customer_id)

@@ -72,6 +72,32 @@ def test_the_newest_consent_counts_and_of_two_of_one_day_the_refusal(world: Any)
     assert str(found["marketing_consent_since"]) == "2026-03-01"
 
 
+def test_a_consent_counts_from_registration_however_late_its_row_was_delivered(world: Any) -> None:
+    world.account(
+        "A1", "张伟", "13912340001", marketing_consent=True, registered_at="2024-05-06", delivered="2026-03-01"
+    )
+    world.resolve()
+    assert str(customer(world)["marketing_consent_since"]) == "2024-05-06"
+
+
+def test_a_consent_of_unknown_age_counts_from_the_day_the_customer_was_first_seen(world: Any) -> None:
+    world.account("A1", "张伟", "13912340001", marketing_consent=True, delivered="2026-03-01")
+    world.ticket("T1", phone="13912340001", sold_at="2025-05-05 10:00")
+    world.resolve()
+    assert str(customer(world)["marketing_consent_since"]) == "2025-05-05"
+
+
+def test_an_account_opened_later_dates_a_consent_anew(world: Any) -> None:
+    world.account(
+        "A1", "张伟", "13912340001", marketing_consent=True, registered_at="2024-05-06", delivered="2026-01-01"
+    )
+    world.account(
+        "A2", "张伟", "13912340001", marketing_consent=True, registered_at="2026-02-03", delivered="2026-03-01"
+    )
+    world.resolve()
+    assert str(customer(world)["marketing_consent_since"]) == "2026-02-03"
+
+
 def test_counts_and_first_days_cover_every_record(world: Any) -> None:
     world.member("M1", "张伟", "13912340001", registered_at="2020-02-03")
     world.account("A1", "张伟", "13912340001", registered_at="2019-01-02")
