@@ -58,9 +58,11 @@ left join identity.records as a on a.source = 'ecommerce.customers' and a.accoun
 where m.source not in ('pos.members', 'ecommerce.customers') and coalesce(m.member_id, m.account_id) is not null
 """
 
-# Values that so many people share that they say nothing about one of them, learned from the records at hand.
+# Values that so many people share that they say nothing about one of them, learned from the records at hand or blocked
+# by hand. Often both: the number that tills send by default. Once each, or records that hold it would stand twice.
 _OVER_SHARED = f"""
 create or replace temp table over_shared as
+with judged as (
 {_shared("phone", "$max_people_per_phone", "$max_records_per_phone")}
 union all
 {_shared("email", "$max_people_per_email", "$max_records_per_email")}
@@ -82,6 +84,8 @@ having
     and (select count(birthday) from identity.records) >= $min_birthdays_to_learn
 union all
 select b.kind, b.value, 0, 0 from blocked_identifiers as b
+)
+select kind, value, max(people) as people, max(records) as records from judged group by kind, value
 """
 
 # A town, a province and a kind of street stand in every other address: only what is rarer tells one from another.
@@ -277,8 +281,8 @@ def judge_values(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) 
     """Say which mentions stand with an owner and what of the records can be trusted.
 
     Reads `identity.records` and `identity.mentions`. Writes temporary tables: `owned` (a mention with an id:
-    `record_id, owner_id, rule`), `over_shared` (identifier values not to be trusted: `kind, value, people, records`)
-    and `common_words` (`word`: of addresses, too common to tell one from another).
+    `record_id, owner_id, rule`), `over_shared` (identifier values not to be trusted, each once: `kind, value, people,
+    records`) and `common_words` (`word`: of addresses, too common to tell one from another).
     """
     connection.execute(_OWNED)
     names = [f"max_{what}_per_{kind}" for kind in ("phone", "email", "user_name") for what in ("people", "records")]

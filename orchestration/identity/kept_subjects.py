@@ -31,7 +31,7 @@ where r.record_id not in (select record_id from owned)
 
 _DISTRUSTED = """
 create or replace temp table distrusted as
-select distinct kind, value from over_shared
+select kind, value from over_shared
 union all
 select 'word', word from common_words
 """

@@ -74,3 +74,14 @@ def test_what_was_learned_is_forgotten_when_the_records_are_gone(world: Any) -> 
     world.connection.execute("delete from clean.pos_members where member_id = 'M6'")
     world.resolve()
     assert rows(world) == []
+
+
+def test_a_number_blocked_by_hand_that_many_write_leaves_one_description_and_one_link(world: Any) -> None:
+    """What tills send by default is on the list, and in any file of size over the limits too."""
+    for number in range(8):
+        world.member(f"M{number}", NAMES[number], "13800138000")
+    world.account("A1", NAMES[0], "13800138000", email="zw@example.com", unionid="oZ1")
+    world.account("A2", NAMES[0], "13800138000", email="zw@example.com", unionid="oZ1")
+    world.resolve()
+    assert world.rows("select count(*), count(distinct record_id) from identity.subjects") == [(10, 10)]
+    assert world.rows("select left_record_key, right_record_key from identity.links") == [("A1", "A2")]
