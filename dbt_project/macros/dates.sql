@@ -39,6 +39,11 @@
     cast({{ day }} + to_months(cast({{ months }} as integer)) as date)
 {%- endmacro %}
 
+{#- The last moment of a date. -#}
+{% macro end_of_day(day) -%}
+    (cast({{ days_after(day, 1) }} as timestamp) - interval 1 microsecond)
+{%- endmacro %}
+
 {#- Minutes from one timestamp to another, with two decimals. -#}
 {% macro minutes_between(earlier, later) -%}
     {{ return(adapter.dispatch('minutes_between')(earlier, later)) }}

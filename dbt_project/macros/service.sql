@@ -8,15 +8,33 @@
     case when {{ clock }} <= {{ target }} then 100 else 100 * {{ target }} / {{ clock }} end
 {%- endmacro %}
 
-{#- Whether an answer came after a case was settled; one that carries a date alone stands at midnight and counts for its
-    whole day. -#}
-{% macro is_answer_after(answered_at, settled_at) -%}
-    ({{ answered_at }} >= {{ settled_at }} or {{ answered_at }} = cast(cast({{ settled_at }} as date) as timestamp))
+{#- The moment that an answer counts for: one that carries a date alone stands at midnight and counts for its whole
+    day, so it comes after a case that was settled on that day. -#}
+{% macro answer_moment(answered_at) -%}
+    case
+        when {{ answered_at }} = cast(cast({{ answered_at }} as date) as timestamp)
+            then {{ end_of_day('cast(' ~ answered_at ~ ' as date)') }}
+        else {{ answered_at }}
+    end
 {%- endmacro %}
 
 {#- The clock of a measure as the rules of its day count it: `minutes` in calendar or in working time. -#}
 {% macro ruled_clock(measure, minutes) -%}
     case when rules.{{ measure }}_is_working then cases.{{ minutes }}_working else cases.{{ minutes }} end
+{%- endmacro %}
+
+{#- What each customer said on recommending us, from CTE `surveys`; of several answers of one moment the highest. One
+    row per customer and moment. -#}
+{% macro recommendations_of_customers() -%}
+    select
+        customer_id,
+        {{ answer_moment('responded_at') }} as answered_at,
+        max(nps) as nps
+    from surveys
+    where nps is not null and customer_id is not null
+    group by
+        customer_id,
+        {{ answer_moment('responded_at') }}
 {%- endmacro %}
 
 {#- Answers of customers that name no case: to a survey, or to an outreach. One row per answer. -#}

@@ -130,7 +130,7 @@ contacts as (
 named_answers as (
     select
         timed.case_id,
-        max(case when {{ is_answer_after('surveys.responded_at', 'timed.settled_at') }} then 1 else 0 end) = 1
+        max(case when {{ answer_moment('surveys.responded_at') }} >= timed.settled_at then 1 else 0 end) = 1
             as is_answered,
         min({{ survey_score('surveys') }}) as worst_score,
         max_by({{ survey_score('surveys') }}, surveys.responded_at) as last_score,
@@ -146,40 +146,61 @@ other_answers as (
     {{ answers_without_case() }}
 ),
 
+next_answers as (
+    {{ first_since(
+        'timed', ['case_id', 'settled_at', 'closed_loop_days', 'is_solved'], 'settled_at',
+        'other_answers', answer_moment('responded_at')
+    ) }}
+),
+
 later_answers as (
-    select distinct timed.case_id
-    from timed
-    inner join other_answers on timed.customer_id = other_answers.customer_id
+    select case_id
+    from next_answers
     where
-        timed.is_solved
-        and {{ is_answer_after('other_answers.responded_at', 'timed.settled_at') }}
-        and {{ days_between('cast(timed.settled_at as date)', 'cast(other_answers.responded_at as date)') }}
-        <= timed.closed_loop_days
+        is_solved
+        and {{ days_between('cast(settled_at as date)', 'cast(happened_at as date)') }} <= closed_loop_days
+),
+
+recommended as (
+    {{ recommendations_of_customers() }}
+),
+
+complaints as (
+    select *
+    from timed
+    where is_complaint
+),
+
+last_recommended as (
+    {{ last_until(
+        'complaints', ['case_id', 'customer_id', 'settled_at'],
+        end_of_day(days_after('cast(settled_at as date)', 'promoter_days')), 'recommended', 'answered_at'
+    ) }}
 ),
 
 recommendations as (
     select
-        timed.case_id,
-        max_by(surveys.nps, surveys.responded_at) as nps_after
-    from timed
-    inner join surveys
-        on timed.customer_id = surveys.customer_id and surveys.nps is not null
-    where
-        timed.is_complaint
-        and {{ is_answer_after('surveys.responded_at', 'timed.settled_at') }}
-        and {{ days_between('cast(timed.settled_at as date)', 'cast(surveys.responded_at as date)') }}
-        <= timed.promoter_days
-    group by timed.case_id
+        last_recommended.case_id,
+        recommended.nps as nps_after
+    from last_recommended
+    inner join recommended
+        on
+            last_recommended.customer_id = recommended.customer_id
+            and last_recommended.happened_at = recommended.answered_at
+    where last_recommended.happened_at >= last_recommended.settled_at
+),
+
+next_purchases as (
+    {{ first_since(
+        'complaints', ['case_id', 'opened_on', 'repurchase_days'], days_after('opened_on', 1),
+        'purchases', 'purchased_on'
+    ) }}
 ),
 
 repurchases as (
-    select distinct timed.case_id
-    from timed
-    inner join purchases on timed.customer_id = purchases.customer_id
-    where
-        timed.is_complaint
-        and purchases.purchased_on > timed.opened_on
-        and {{ days_between('timed.opened_on', 'purchases.purchased_on') }} <= timed.repurchase_days
+    select case_id
+    from next_purchases
+    where {{ days_between('opened_on', 'happened_at') }} <= repurchase_days
 ),
 
 joined as (

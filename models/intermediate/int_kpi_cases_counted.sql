@@ -111,7 +111,7 @@ named_answers as (
         min(surveys.responded_at) as answered_at
     from cases
     inner join surveys on cases.case_id = surveys.case_id
-    where {{ is_answer_after('surveys.responded_at', 'cases.settled_at') }}
+    where {{ answer_moment('surveys.responded_at') }} >= cases.settled_at
     group by cases.case_id
 ),
 
@@ -119,17 +119,18 @@ unnamed as (
     {{ answers_without_case() }}
 ),
 
+next_answers as (
+    {{ first_since(
+        'cases', ['case_id', 'settled_at', 'closed_loop_days'], 'settled_at', 'unnamed', answer_moment('responded_at')
+    ) }}
+),
+
 unnamed_answers as (
     select
-        cases.case_id,
-        min(unnamed.responded_at) as answered_at
-    from cases
-    inner join unnamed on cases.customer_id = unnamed.customer_id
-    where
-        {{ is_answer_after('unnamed.responded_at', 'cases.settled_at') }}
-        and {{ days_between('cast(cases.settled_at as date)', 'cast(unnamed.responded_at as date)') }}
-        <= cases.closed_loop_days
-    group by cases.case_id
+        case_id,
+        happened_at as answered_at
+    from next_answers
+    where {{ days_between('cast(settled_at as date)', 'cast(happened_at as date)') }} <= closed_loop_days
 ),
 
 -- Who turns to us makes a contact; a case without a direction is one.
@@ -148,15 +149,14 @@ contacts as (
     )
 ),
 
-repurchases as (
-    select
-        cases.case_id,
-        min(purchase_days.purchased_on) as repurchased_on
+complaints as (
+    select *
     from cases
-    inner join purchase_days
-        on cases.customer_id = purchase_days.customer_id and cases.opened_on < purchase_days.purchased_on
-    where cases.case_type = 'complaint'
-    group by cases.case_id
+    where case_type = 'complaint'
+),
+
+repurchases as (
+    {{ first_since('complaints', ['case_id'], days_after('opened_on', 1), 'purchase_days', 'purchased_on') }}
 ),
 
 -- What was known of each case at the end of each day of evaluation.
@@ -184,7 +184,7 @@ dated as (
         contacts.case_id is not null as is_inbound,
         contacts.previous_contact_on,
         case when contacts.next_human_on <= days.evaluated_on then contacts.next_human_on end as next_human_on,
-        case when repurchases.repurchased_on <= days.evaluated_on then repurchases.repurchased_on end as repurchased_on,
+        case when repurchases.happened_at <= days.evaluated_on then repurchases.happened_at end as repurchased_on,
         case when first_purchases.first_purchase_on <= days.evaluated_on then 1 else 0 end as is_of_buyer,
         least(named_answers.answered_at, unnamed_answers.answered_at) < days.evaluated_end as is_answered,
         case when cases.first_response_at < days.evaluated_end then cases.first_response_at end as responded_at,
@@ -346,33 +346,46 @@ case_cube as (
         judged.channel
 ),
 
--- The last recommendation after a complaint was settled, as known on the day.
-recommendations as (
+recommended as (
+    {{ recommendations_of_customers() }}
+),
+
+complaints_judged as (
     select
         judged.evaluated_on,
         judged.tier,
         judged.channel,
-        judged.case_id,
-        max(judged.promoter_score) as promoter_score,
-        max_by(surveys.nps, surveys.responded_at) as nps_after
+        judged.customer_id,
+        judged.promoter_score,
+        judged.promoter_days,
+        coalesce(judged.resolved_at, judged.responded_at, judged.opened_at) as settled_at
     from judged
     inner join days on judged.evaluated_on = days.evaluated_on
-    inner join surveys
-        on judged.customer_id = surveys.customer_id and surveys.nps is not null
-    where
-        judged.is_complaint = 1
-        and judged.age_days <= days.complaint_to_promoter_days
-        and surveys.responded_at < judged.evaluated_end
-        and surveys.responded_at >= coalesce(judged.resolved_at, judged.responded_at, judged.opened_at)
-        and {{ days_between(
-            'cast(coalesce(judged.resolved_at, judged.responded_at, judged.opened_at) as date)',
-            'cast(surveys.responded_at as date)'
-        ) }} <= judged.promoter_days
-    group by
-        judged.evaluated_on,
-        judged.tier,
-        judged.channel,
-        judged.case_id
+    where judged.is_complaint = 1 and judged.age_days <= days.complaint_to_promoter_days
+),
+
+last_recommended as (
+    {{ last_until(
+        'complaints_judged', ['evaluated_on', 'tier', 'channel', 'customer_id', 'promoter_score', 'settled_at'],
+        end_of_day('least(evaluated_on, ' ~ days_after('cast(settled_at as date)', 'promoter_days') ~ ')'),
+        'recommended', 'answered_at'
+    ) }}
+),
+
+-- The last recommendation after a complaint was settled, as known on the day.
+recommendations as (
+    select
+        last_recommended.evaluated_on,
+        last_recommended.tier,
+        last_recommended.channel,
+        last_recommended.promoter_score,
+        recommended.nps as nps_after
+    from last_recommended
+    inner join recommended
+        on
+            last_recommended.customer_id = recommended.customer_id
+            and last_recommended.happened_at = recommended.answered_at
+    where last_recommended.happened_at >= last_recommended.settled_at
 ),
 
 promoter_cube as (

@@ -86,18 +86,33 @@ complaints as (
     where is_complaint
 ),
 
+moments as (
+    select
+        customer_id,
+        occurred_at,
+        max(position) as position
+    from events
+    where customer_id in (select complaints.customer_id from complaints)
+    group by
+        customer_id,
+        occurred_at
+),
+
+last_moments as (
+    {{ last_until('complaints', ['case_id', 'customer_id', 'opened_at'], 'opened_at', 'moments', 'occurred_at') }}
+),
+
 last_seen as (
     select
-        complaints.case_id,
-        max_by(events.position, events.occurred_at) as position
-    from complaints
-    inner join events on complaints.customer_id = events.customer_id
+        last_moments.case_id,
+        moments.position
+    from last_moments
+    inner join moments
+        on last_moments.customer_id = moments.customer_id and last_moments.happened_at = moments.occurred_at
     cross join service_rules
     where
-        events.occurred_at <= complaints.opened_at
-        and {{ days_between('cast(events.occurred_at as date)', 'cast(complaints.opened_at as date)') }}
+        {{ days_between('cast(last_moments.happened_at as date)', 'cast(last_moments.opened_at as date)') }}
         <= service_rules.journey_days
-    group by complaints.case_id
 ),
 
 placed_complaints as (
