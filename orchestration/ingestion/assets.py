@@ -66,6 +66,8 @@ def _raw_asset(contract: Contract) -> dg.AssetsDefinition:
         for result in results:
             for file in result.quarantined:
                 context.log.warning("%s is quarantined: %s. %s", file.file, file.reason, file.message)
+            for file_read, note in result.notes.items():
+                context.log.warning("%s: %s", file_read, note)
         by_day = {result.delivery_date.isoformat(): [result] for result in results}
         # Each date shows its own counts, whatever the range it was materialised in.
         for key in context.partition_keys:

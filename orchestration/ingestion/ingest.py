@@ -58,7 +58,10 @@ class QuarantinedFile:
 
 @dataclass(frozen=True)
 class PartitionResult:
-    """What one partition holds after it was taken in; `changed` is False when there was nothing to do."""
+    """What one partition holds after it was taken in; `changed` is False when there was nothing to do.
+
+    `notes` says of files that were read, by path, what somebody should know: sheets that were left out.
+    """
 
     source: str
     dataset: str
@@ -69,6 +72,7 @@ class PartitionResult:
     rows: int
     bad_rows: int
     quarantined: list[QuarantinedFile]
+    notes: dict[str, str]
     seconds: float
 
 
@@ -178,6 +182,7 @@ def _ingest(
         rows=sum(entry.rows for entry in entries if entry.status == "read"),
         bad_rows=sum(entry.bad_rows for entry in entries),
         quarantined=_quarantined(entries),
+        notes={entry.file: entry.message for entry in entries if entry.status == "read" and entry.message},
         seconds=round(time.monotonic() - started, 3),
     )
 

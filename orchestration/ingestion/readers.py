@@ -20,7 +20,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetVisibleEnum
 
 from data_quality.contract import Contract
 from orchestration.database import identifier, literal, parquet
@@ -561,17 +561,30 @@ def _read_sheets(job: Job) -> Reading:
     if problem:
         rows = sum(1 for _ in _data_rows(sheets[chosen], header_row))
         raise UnreadableFileError(problem.reason, problem.message, rows)
+    # Long exports go on in a second sheet, and chains give each shop one. What is hidden was put away by somebody.
+    hidden = {sheet.name for sheet in workbook.sheets_metadata if sheet.visible != SheetVisibleEnum.Visible}
+    read = [i for i in usable if i == chosen or (headers[i][0] == names and sheets[i].name not in hidden)]
     cells_path = job.scratch / "cells.parquet"
-    rows = _write_cells(sheets[chosen], header_row, len(names), cells_path)
+    rows = _write_cells([(sheets[i], headers[i][1]) for i in read], len(names), cells_path)
     values = {column: f"c{positions[0]}" for column, positions in mapping.positions.items()}
     extra = _extra_map({name: f"c{position}" for name, position in mapping.extras.items()})
     cells = [f"c{position}" for position in range(len(names))]
     bad_rows = job.write_cells(values, extra, "l", cells, parquet(cells_path))
-    unread = [sheet.name for i, sheet in enumerate(sheets) if i != chosen]
-    message = (
-        f"Only sheet {sheets[chosen].name!r} was read; not read: {', '.join(map(repr, unread))}." if unread else None
-    )
+    message = _sheets_told(sheets, read)
     return Reading(rows, bad_rows, None, mapping, job.unnamed_in_use(mapping), message)
+
+
+def _sheets_told(sheets: list[CalamineSheet], read: list[int]) -> str | None:
+    """Which sheets of a workbook were read, by their places, and which were not; None where there is but one."""
+    unread = ", ".join(repr(sheet.name) for i, sheet in enumerate(sheets) if i not in read)
+    first, *others = (sheets[i].name for i in read)
+    if not others:
+        return f"Only sheet {first!r} was read; not read: {unread}." if unread else None
+    begins = [sum(_last_row(sheets[i]) for i in read[:place]) + 1 for place in range(1, len(read))]
+    lines = ", ".join(f"row 1 of {name!r} is line {line}" for name, line in zip(others, begins, strict=True))
+    return f"Sheets of one header were read as one: {first!r} and on; {lines}." + (
+        f" Not read: {unread}." if unread else ""
+    )
 
 
 def _guard_archive(job: Job) -> None:
@@ -689,6 +702,11 @@ def _find_sheet_header(sheet: CalamineSheet, reader: HeaderReader, limits: Readi
     return best[1], best[2]
 
 
+def _last_row(sheet: CalamineSheet) -> int:
+    """The 1-based number of the last filled row."""
+    return sheet.end[0] + 1 if sheet.end else 0
+
+
 def _data_rows(sheet: CalamineSheet, header_row: int) -> Iterator[tuple[int, list[str | None]]]:
     """Rows below the header that hold anything, with their 1-based sheet row."""
     for index, row in enumerate(sheet.iter_rows()):
@@ -698,20 +716,23 @@ def _data_rows(sheet: CalamineSheet, header_row: int) -> Iterator[tuple[int, lis
                 yield index + 1, cells
 
 
-def _write_cells(sheet: CalamineSheet, header_row: int, width: int, path: Path) -> int:
+def _write_cells(sheets: list[tuple[CalamineSheet, int]], width: int, path: Path) -> int:
+    """Write the rows below the header of each sheet, whose lines go on from one sheet to the next; return how many."""
     schema = pa.schema([("l", pa.int64()), *((f"c{position}", pa.string()) for position in range(width))])
-    rows = 0
+    rows = before = 0
     lines: list[int] = []
     columns: list[list[str | None]] = [[] for _ in range(width)]
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for line, cells in _data_rows(sheet, header_row):
-            lines.append(line)
-            for position in range(width):
-                columns[position].append(cells[position] if position < len(cells) else None)
-            rows += 1
-            if len(lines) == _BATCH_ROWS:
-                writer.write_table(pa.table([lines, *columns], schema=schema))
-                lines, columns = [], [[] for _ in range(width)]
+        for sheet, header_row in sheets:
+            for line, cells in _data_rows(sheet, header_row):
+                lines.append(before + line)
+                for position in range(width):
+                    columns[position].append(cells[position] if position < len(cells) else None)
+                rows += 1
+                if len(lines) == _BATCH_ROWS:
+                    writer.write_table(pa.table([lines, *columns], schema=schema))
+                    lines, columns = [], [[] for _ in range(width)]
+            before += _last_row(sheet)
         writer.write_table(pa.table([lines, *columns], schema=schema))
     return rows
 

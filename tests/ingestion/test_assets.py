@@ -1,8 +1,10 @@
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import openpyxl
 import pytest
 
 from data_quality.contract import load_contracts
@@ -85,3 +87,16 @@ def test_the_list_of_files_names_those_without_a_dataset(deliver: Deliver) -> No
     found = metadata(run(["files"]))
     assert found["dagster/row_count"] == 2
     assert (found["files_without_a_dataset"], found["files_ignored"], found["rows_delivered"]) == (1, 1, 1)
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_run_warns_of_sheets_that_were_left_out(deliver: Deliver, capfd: pytest.CaptureFixture[str]) -> None:
+    book = openpyxl.Workbook()
+    header = HEADER.strip().split(",")
+    for row in (header, ["T1", 1, "2025-03-01", "S1", 1, 9]):
+        book.active.append(row)
+    book.create_sheet("returns").append([*header, "why"])
+    book.save(out := io.BytesIO())
+    deliver("sales.xlsx", out.getvalue(), day="2025-03-12")
+    run(["pos_sales"], "2025-03-10", "2025-03-20")
+    assert "sales.xlsx: Only sheet 'Sheet' was read; not read: 'returns'." in capfd.readouterr().err

@@ -415,6 +415,31 @@ def test_cells_become_text_and_lines_are_sheet_rows(deliver: Deliver, raw: Any) 
     assert raw.entry().message == "Only sheet 'Sheet3' was read; not read: 'Sheet2'."
 
 
+def test_an_export_that_goes_on_in_further_sheets_is_read_whole(deliver: Deliver, raw: Any) -> None:
+    header = HEADER.split(",")
+    other = ["ticket_id", "sku", "line_no", "sold_at", "quantity", "amount"]
+    book = openpyxl.load_workbook(
+        io.BytesIO(
+            workbook(
+                [header, ["T1", 1, "2025-03-01", "S1", 1, 9], []],
+                [["续表"], header, ["T2", 1, "2025-03-01", "S1", 1, 8]],
+                [other, ["T3", "S1", 1, "2025-03-01", 1, 7]],
+                [header, ["T4", 1, "2025-03-01", "S1", 1, 6]],
+                [header, ["T5", 1, "2025-03-01", "S1", 1, 5]],
+            )
+        )
+    )
+    book["Sheet4"].sheet_state = "hidden"
+    book.save(out := io.BytesIO())
+    deliver("sales.xlsx", out.getvalue())
+    assert raw.take_in("ticket_id, amount, _line") == [("T1", "9", 2), ("T2", "8", 5), ("T5", "5", 7)]
+    assert raw.entry().rows == 3
+    assert raw.entry().message == (
+        "Sheets of one header were read as one: 'Sheet1' and on; row 1 of 'Sheet2' is line 3, row 1 of 'Sheet5' is "
+        "line 6. Not read: 'Sheet3', 'Sheet4'."
+    )
+
+
 def test_a_gigantic_cell_costs_its_row_and_no_other(deliver: Deliver, raw: Any, tmp_path: Path) -> None:
     rows = [["T1", 1, 2025, "S1", 1, 9], ["T2", 1, 2025, "张" * 600_000, 1, 9], ["T3", 1, 2025, "S1", 1, 9]]
     table = pa.table([pa.array([str(row[n]) for row in rows]) for n in range(6)], names=HEADER.split(","))
