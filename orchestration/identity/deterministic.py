@@ -69,9 +69,9 @@ union all
 union all
 {_shared("user_name", "$max_people_per_user_name", "$max_records_per_user_name")}
 union all
-{_shared("unionid", "$max_people_per_unionid")}
+{_shared("unionid", "$max_people_per_unionid", "$max_records_per_unionid")}
 union all
-{_shared("id_card", "$max_people_per_id_card")}
+{_shared("id_card", "$max_people_per_id_card", "$max_records_per_id_card")}
 union all
 {_shared("address", "$max_people_per_address")}
 union all
@@ -285,9 +285,9 @@ def judge_values(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) 
     records`) and `common_words` (`word`: of addresses, too common to tell one from another).
     """
     connection.execute(_OWNED)
-    names = [f"max_{what}_per_{kind}" for kind in ("phone", "email", "user_name") for what in ("people", "records")]
-    names += [f"max_people_per_{kind}" for kind in ("unionid", "id_card", "address")]
-    names += ["max_birthday_share", "min_birthdays_to_learn"]
+    both = ("phone", "email", "user_name", "unionid", "id_card")
+    names = [f"max_{what}_per_{kind}" for kind in both for what in ("people", "records")]
+    names += ["max_people_per_address", "max_birthday_share", "min_birthdays_to_learn"]
     connection.execute(_OVER_SHARED, {name: policy.limit(name) for name in names})
     connection.execute(
         _COMMON_WORDS, {n: policy.limit(n) for n in ("min_common_address_word", "max_address_word_share")}

@@ -85,3 +85,25 @@ def test_a_number_blocked_by_hand_that_many_write_leaves_one_description_and_one
     world.resolve()
     assert world.rows("select count(*), count(distinct record_id) from identity.subjects") == [(10, 10)]
     assert world.rows("select left_record_key, right_record_key from identity.links") == [("A1", "A2")]
+
+
+@pytest.mark.parametrize("name", [None, NAMES[0]])
+@pytest.mark.parametrize(("field", "value"), [("unionid", "oUnknown"), ("id_card", "110101199003070011")])
+def test_a_value_that_more_records_hold_than_one_person_has_joins_none_of_them(
+    world: Any, field: str, value: str, name: str | None
+) -> None:
+    """A default that an app or a form sends comes with one name as often as with none: no names give it away."""
+    add = world.account if field == "unionid" else world.member
+    for number in range(51):
+        add(f"R{number}", name, f"139{number:04d}1234", **{field: value})
+    report = world.resolve()
+    assert report["customers"]["customers"] == 51
+    assert [(k, n, limit) for k, _, _, n, limit, _ in rows(world)] == [(field, 51, f"max_records_per_{field}")]
+
+
+@pytest.mark.parametrize(("field", "value"), [("unionid", "oUnknown"), ("id_card", "110101199003070011")])
+def test_as_many_records_as_one_person_may_have_are_one_customer(world: Any, field: str, value: str) -> None:
+    add = world.account if field == "unionid" else world.member
+    for number in range(50):
+        add(f"R{number}", NAMES[0], f"139{number:04d}1234", **{field: value})
+    assert world.resolve()["customers"]["customers"] == 1
