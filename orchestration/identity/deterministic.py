@@ -19,6 +19,8 @@ JUDGED = {
     "id_card": "id_card",
     "address": "address_key",
     "birthday": "birthday::varchar",
+    "member_id": "member_id",
+    "account_id": "account_id",
 }
 """Kinds of value that `over_shared` judges, with the SQL of each over `identity.records`."""
 
@@ -75,6 +77,10 @@ union all
 union all
 {_shared("address", "$max_people_per_address")}
 union all
+{_shared("member_id", "$max_people_per_member_id", "$max_records_per_member_id")}
+union all
+{_shared("account_id", "$max_people_per_account_id", "$max_records_per_account_id")}
+union all
 select 'birthday', {JUDGED["birthday"]}, count(distinct coalesce(pinyin_key, name_key)), count(*)
 from identity.records
 where birthday is not null
@@ -100,7 +106,8 @@ having count(*) > greatest(
 )
 """
 
-# A person who is known by an id alone is described by the facts that name the id.
+# A person who is known by an id alone is described by the facts that name the id; not by those of a card that the till
+# uses for everybody, or it would take the name and the numbers of whoever called.
 _DESCRIBED = """
 create or replace temp table described as
 with by_facts as (
@@ -123,7 +130,10 @@ with by_facts as (
     from owned as o
     inner join identity.records as m on m.record_id = o.record_id
     inner join identity.records as w on w.record_id = o.owner_id
-    where o.owner_id in (select record_id from due_records)
+    where
+        o.owner_id in (select record_id from due_records)
+        and (w.member_id is null or w.member_id not in (select value from over_shared where kind = 'member_id'))
+        and (w.account_id is null or w.account_id not in (select value from over_shared where kind = 'account_id'))
     group by o.owner_id
 ),
 -- A number that changed hands is another one for its next owner (`#2`).
@@ -213,6 +223,8 @@ from (
     select member_id, account_id from identity.records
     where
         source not in ('pos.members', 'ecommerce.customers') and member_id is not null and account_id is not null
+        and member_id not in (select value from over_shared where kind = 'member_id')
+        and account_id not in (select value from over_shared where kind = 'account_id')
 ) as m
 inner join identity.records as p on p.source = 'pos.members' and p.member_id = m.member_id
 inner join identity.records as a on a.source = 'ecommerce.customers' and a.account_id = m.account_id
@@ -285,7 +297,7 @@ def judge_values(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) 
     records`) and `common_words` (`word`: of addresses, too common to tell one from another).
     """
     connection.execute(_OWNED)
-    both = ("phone", "email", "user_name", "unionid", "id_card")
+    both = ("phone", "email", "user_name", "unionid", "id_card", "member_id", "account_id")
     names = [f"max_{what}_per_{kind}" for kind in both for what in ("people", "records")]
     names += ["max_people_per_address", "max_birthday_share", "min_birthdays_to_learn"]
     connection.execute(_OVER_SHARED, {name: policy.limit(name) for name in names})

@@ -9,6 +9,7 @@ import duckdb
 from orchestration.cleaning.salutations import LATIN_TITLE_OF_GENDER, TITLE_OF_GENDER
 from orchestration.database import transaction
 from orchestration.errors import UserError
+from orchestration.identity.kept_subjects import DESCRIBES_ITS_OWNER
 from orchestration.identity.policy import IdentityPolicy
 from orchestration.identity.recipes import Built, find_due, note_recipe, recipe, why_all_is_due
 
@@ -41,7 +42,7 @@ _FIELDS = {
     "address": ("city", "province, city, district"),
 }
 
-# All that a golden record is made of: one row per record of a customer.
+# All that a golden record is made of: one row per record of a customer that describes it.
 _INPUT = """
 select
     x.customer_id, r.record_id, r.source, r.record_key, r.first_delivered, r.first_seen_at, r.registered_at,
@@ -63,7 +64,7 @@ left join (
 ) as h on h.phone = r.phone
 left join blocked_identifiers as m on m.kind = 'email' and m.value = r.email
 left join identity.customer_xref as f on f.source = 'ecommerce.customers' and f.record_key = r.referrer_account_id
-where x.customer_id is not null
+where x.customer_id is not null and {describing}
 """
 
 _TOTALS = """
@@ -83,7 +84,7 @@ _CONTENTS = f"""
 create or replace temp table contents_now as
 with said as (
     select customer_id, sum(hash(*columns(* exclude (customer_id, record_id)))) as records
-    from ({_INPUT.format(xref="identity.customer_xref")})
+    from ({_INPUT.format(xref="identity.customer_xref", describing=DESCRIBES_ITS_OWNER)})
     group by customer_id
 )
 select t.customer_id, hash(t.member_count, t.account_count, t.record_count, s.records) as content
@@ -138,7 +139,9 @@ def build_customers(connection: duckdb.DuckDBPyConnection, policy: IdentityPolic
         connection.execute(
             "create or replace temp table due_xref as from identity.customer_xref semi join due using (customer_id)"
         )
-    connection.execute(f"create or replace temp table golden_input as {_INPUT.format(xref=xref)}")
+    connection.execute(
+        f"create or replace temp table golden_input as {_INPUT.format(xref=xref, describing=DESCRIBES_ITS_OWNER)}"
+    )
     with transaction(connection):
         if full_because:
             connection.execute(_TABLES)

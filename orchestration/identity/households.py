@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.errors import UserError
+from orchestration.identity.kept_subjects import DESCRIBES_ITS_OWNER
 from orchestration.identity.policy import IdentityPolicy
 from orchestration.policy_rows import newest_in_force, read_day, read_policy_rows
 
@@ -72,7 +73,7 @@ def build_households(
 
     Columns: `household_id` (made from its oldest customer's id), `customer_id`, `members`, `evidence`
     (`varchar[]`: the rules by which this customer belongs), no personal data. Reads `identity.records`,
-    `identity.customer_xref`, `clean.phones` and temporary table `blocked_identifiers`.
+    `identity.customer_xref`, `identity.distrusted`, `clean.phones` and temporary table `blocked_identifiers`.
     Receivers of parcels count by number only: a parcel may go to a friend's door. Groups that grow over
     `max_household_members` are no home and are left out.
     """
@@ -101,7 +102,8 @@ def build_households(
                 left join (
                     select e164, any_value(kind) as kind from clean.phones where e164 is not null group by e164
                 ) as p on p.e164 = r.phone
-                where x.customer_id is not null
+                -- A card that the till uses for everybody would make one home of all who called with it.
+                where x.customer_id is not null and {DESCRIBES_ITS_OWNER}
             ),
             shared as ({shared}),
             named as (

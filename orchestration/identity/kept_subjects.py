@@ -16,6 +16,13 @@ from orchestration.identity.kept_pairs import content_of
 from orchestration.identity.policy import IdentityPolicy
 from orchestration.identity.recipes import most_of_it, note_recipe, recipe, recipe_of, why_all_is_due
 
+DESCRIBES_ITS_OWNER = """(
+    r.source in ('pos.members', 'ecommerce.customers')
+    or (r.member_id is null or r.member_id not in (select value from identity.distrusted where kind = 'member_id'))
+    and (r.account_id is null or r.account_id not in (select value from identity.distrusted where kind = 'account_id'))
+)"""
+"""SQL over a record `r` of `identity.records`: not what somebody says who calls with a card or account of everybody."""
+
 _CONTENTS = """
 create or replace temp table subject_contents as
 with mentioned as (

@@ -17,6 +17,8 @@ _KINDS = {
     "id_card": ("r.id_card", "left(any_value(r.id_card), 2) || '***'"),
     "address": ("r.address_key", "concat_ws(' ', any_value(r.province), any_value(r.city), '***')"),
     "birthday": ("r.birthday::varchar", "year(any_value(r.birthday))::varchar || '-**-**'"),
+    "member_id": ("r.member_id", "left(any_value(r.member_id), 2) || '***'"),
+    "account_id": ("r.account_id", "left(any_value(r.account_id), 2) || '***'"),
 }
 
 

@@ -50,3 +50,17 @@ def test_a_value_that_too_many_share_since_is_taken_from_records_that_did_not_ch
     assert world.resolve()["links"]["subjects_due"] == allowed
     assert world.rows(count) == [(trusted,)]
     assert world.rows("from identity.subjects order by all") == described_anew(world)
+
+
+def test_a_card_that_too_many_call_with_since_is_no_longer_described_by_its_calls(world: Any) -> None:
+    fill(world, others=20)
+    for number in range(6):
+        world.case(f"C{number}", NAMES[number], f"1861234{number:04d}", member_id="W")
+    world.resolve()
+    named = "select s.name_key from identity.subjects as s inner join identity.records as r using (record_id) "
+    named += "where r.source = 'pos.members' and r.record_key = 'W'"
+    assert world.rows(named) != [(None,)]
+    world.case("C6", NAMES[6], "18612340006", member_id="W")
+    assert world.resolve()["links"]["subjects_due"] == 1
+    assert world.rows(named) == [(None,)]
+    assert world.rows("from identity.subjects order by all") == described_anew(world)

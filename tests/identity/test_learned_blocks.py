@@ -107,3 +107,53 @@ def test_as_many_records_as_one_person_may_have_are_one_customer(world: Any, fie
     for number in range(50):
         add(f"R{number}", NAMES[0], f"139{number:04d}1234", **{field: value})
     assert world.resolve()["customers"]["customers"] == 1
+
+
+def card_of_everybody(world: Any, callers: int) -> None:
+    """The till's card for whoever has none: everybody calls with it, and is a member too."""
+    world.member("W", "散客")
+    for number in range(callers):
+        phone = f"1391234{number:04d}"
+        world.member(f"M{number}", NAMES[number], phone)
+        world.case(f"C{number}", NAMES[number], phone, member_id="W")
+        world.ticket(f"T{number}", phone=phone)
+
+
+def test_a_card_that_everybody_calls_with_is_none_of_the_callers_and_claims_none_of_their_numbers(world: Any) -> None:
+    card_of_everybody(world, 7)
+    assert world.resolve()["customers"]["customers"] == 8
+    assert [(k, limit) for k, _, _, _, limit, _ in rows(world)] == [("member_id", "max_people_per_member_id")]
+    for number in range(7):
+        assert world.customer("pos.sales", f"T{number}") == world.customer("pos.members", f"M{number}")
+        assert world.customer("call_center.cases", f"C{number}") == world.customer("pos.members", "W")
+    card = world.customer("pos.members", "W")
+    assert world.rows(f"select name, phone from identity.customers where customer_id = '{card}'") == [(None, None)]
+
+
+def test_a_card_that_no_delivery_describes_takes_the_name_of_its_callers_while_they_are_a_household(world: Any) -> None:
+    world.member("M0", NAMES[0], "13912340000")
+    world.case("C0", NAMES[0], "13912340000", member_id="W")
+    world.resolve()
+    assert world.customer("pos.members", "W") == world.customer("pos.members", "M0")
+    for number in range(1, 7):
+        world.case(f"C{number}", NAMES[number], f"1391234{number:04d}", member_id="W")
+    world.resolve()
+    assert world.customer("pos.members", "W") != world.customer("pos.members", "M0")
+
+
+def test_a_card_that_everybody_calls_with_joins_no_accounts(world: Any) -> None:
+    card_of_everybody(world, 7)
+    for number in range(3):
+        world.account(f"A{number}")
+        world.case(f"B{number}", member_id="W", account_id=f"A{number}")
+    world.resolve()
+    assert len({world.customer("ecommerce.customers", f"A{n}") for n in range(3)}) == 3
+
+
+def test_a_card_that_everybody_calls_with_makes_no_home_of_them(world: Any) -> None:
+    door = "四川省成都市武侯区天府大道100号1栋2单元301室"
+    card_of_everybody(world, 14)
+    for number in (0, 1):
+        world.connection.execute("update clean.pos_members set address = ? where member_id = ?", [door, f"M{number}"])
+    world.resolve()
+    assert world.rows("select members, evidence from identity.households") == [(2, ["same_door"])] * 2
