@@ -13,6 +13,7 @@ from orchestration.identity.policy import IdentityPolicy
 
 JUDGED = {
     "phone": "phone",
+    "phone_mask": "phone_mask",
     "email": "email",
     "user_name": "user_name",
     "unionid": "unionid",
@@ -67,6 +68,8 @@ create or replace temp table over_shared as
 with judged as (
 {_shared("phone", "$max_people_per_phone", "$max_records_per_phone")}
 union all
+{_shared("phone_mask", "null", "$max_records_per_phone_mask")}
+union all
 {_shared("email", "$max_people_per_email", "$max_records_per_email")}
 union all
 {_shared("user_name", "$max_people_per_user_name", "$max_records_per_user_name")}
@@ -90,6 +93,13 @@ having
     and (select count(birthday) from identity.records) >= $min_birthdays_to_learn
 union all
 select b.kind, b.value, 0, 0 from blocked_identifiers as b
+union all
+-- 138****8000 hides what tills send by default.
+select 'phone_mask', m.phone_mask, 0, 0
+from (select distinct phone_mask from identity.records where phone_mask is not null) as m
+inner join blocked_identifiers as b
+    on b.kind = 'phone' and starts_with(b.value, '+86' || split_part(m.phone_mask, '*', 1))
+    and ends_with(b.value, split_part(m.phone_mask, '*', -1))
 )
 select kind, value, max(people) as people, max(records) as records from judged group by kind, value
 """
@@ -182,7 +192,7 @@ filled as (
         case when b.value is null then strftime(r.birthday, '%Y%m%d') end as birthday_digits,
         case when r.phone_period is distinct from 0 then coalesce(r.phone, d.phone) end as any_phone,
         r.phone_national,
-        r.phone_mask,
+        case when h.value is null then r.phone_mask end as phone_mask,
         case when e.value is null then r.email end as email,
         r.email_local,
         case when n.value is null then r.user_name end as user_name,
@@ -195,6 +205,7 @@ filled as (
         a.value is not null as shared_address
     from due_records as r
     left join by_facts as d on d.owner_id = r.record_id
+    left join over_shared as h on h.kind = 'phone_mask' and h.value = r.phone_mask
     left join over_shared as e on e.kind = 'email' and e.value = r.email
     left join over_shared as n on n.kind = 'user_name' and n.value = r.user_name
     left join over_shared as u on u.kind = 'unionid' and u.value = r.unionid
@@ -299,7 +310,7 @@ def judge_values(connection: duckdb.DuckDBPyConnection, policy: IdentityPolicy) 
     connection.execute(_OWNED)
     both = ("phone", "email", "user_name", "unionid", "id_card", "member_id", "account_id")
     names = [f"max_{what}_per_{kind}" for kind in both for what in ("people", "records")]
-    names += ["max_people_per_address", "max_birthday_share", "min_birthdays_to_learn"]
+    names += ["max_records_per_phone_mask", "max_people_per_address", "max_birthday_share", "min_birthdays_to_learn"]
     connection.execute(_OVER_SHARED, {name: policy.limit(name) for name in names})
     connection.execute(
         _COMMON_WORDS, {n: policy.limit(n) for n in ("min_common_address_word", "max_address_word_share")}

@@ -11,6 +11,7 @@ from orchestration.identity.policy import IdentityPolicy
 # Kind to the column that holds it and what of it may be shown.
 _KINDS = {
     "phone": ("r.phone", "any_value(r.masked_phone)"),
+    "phone_mask": ("r.phone_mask", "any_value(r.phone_mask)"),
     "email": ("r.email", "any_value(r.masked_email)"),
     "user_name": ("r.user_name", "left(any_value(r.user_name), 2) || '***'"),
     "unionid": ("r.unionid", "left(any_value(r.unionid), 2) || '***'"),

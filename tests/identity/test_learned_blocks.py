@@ -157,3 +157,18 @@ def test_a_card_that_everybody_calls_with_makes_no_home_of_them(world: Any) -> N
         world.connection.execute("update clean.pos_members set address = ? where member_id = ?", [door, f"M{number}"])
     world.resolve()
     assert world.rows("select members, evidence from identity.households") == [(2, ["same_door"])] * 2
+
+
+@pytest.mark.parametrize(("mask", "holders", "learned"), [("138****8000", 20, []), ("138****1234", 201, [201])])
+def test_a_mask_that_hides_a_number_of_everybody_joins_nobody(
+    world: Any, mask: str, holders: int, learned: list[int]
+) -> None:
+    """138****8000 is the blocked 13800138000; a number that no list holds is learned."""
+    for number in range(holders):
+        world.account(f"A{number}", NAMES[number % len(NAMES)][0] + "*", mask, city="成都市")
+    # So many others that the file tells how rare a name is, which lets a mask count for much.
+    for number in range(500):
+        world.account(f"B{number}", NAMES[number % len(NAMES)], f"139{number:04d}1234", city="成都市")
+    world.resolve()
+    assert [(k, n) for k, _, _, n, _, _ in rows(world) if k == "phone_mask"] == [("phone_mask", n) for n in learned]
+    assert world.rows("select count(*) from identity.links where left_record_key like 'A%'") == [(0,)]
