@@ -230,7 +230,7 @@ def _read(column: Column, given: str, zone: str) -> str:
         case "identifier":
             return typing_sql.identifier(given)
         case "id_card":
-            return f"upper({given})"
+            return typing_sql.id_card(given)
         case "text" | "name" | "phone" | "email" | "address":
             return given
 

@@ -237,3 +237,22 @@ def test_a_choice_is_found_whatever_its_width_case_and_blanks(con: duckdb.DuckDB
 def test_a_birthday_is_the_day_in_the_business_zone(con: duckdb.DuckDBPyConnection) -> None:
     texts = ["1990-04-14T16:00:00Z", "1990-04-15", "32978", "1990年4月15日"]
     assert read(con, typing_sql.date("f", ZONE), texts) == [date(1990, 4, 15)] * 4
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("110105491231002", "11010519491231002X"),
+        ("510107880101001", "510107198801010011"),
+        ("11010519491231002x", "11010519491231002X"),
+        ("510107881301001", "510107881301001"),
+        ("11010549123100", "11010549123100"),
+        ("H12345678", "H12345678"),
+        (None, None),
+    ],
+    ids=["old card", "old card of a man", "new card", "no month 13", "fourteen digits", "passport", "nothing"],
+)
+def test_an_old_id_card_is_read_as_the_number_that_its_holder_has_today(
+    con: duckdb.DuckDBPyConnection, given: str | None, expected: str | None
+) -> None:
+    assert read(con, typing_sql.id_card("f"), [given]) == [expected]
