@@ -4,15 +4,21 @@ What belongs here: where things lie and how large they may grow. What does not: 
 (`seeds/policy`) and the promises of each dataset (`data_quality/contracts`).
 """
 
+import re
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from orchestration.errors import UserError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("pos", "ecommerce", "call_center")
+
+_SIZE = re.compile(r"\d+(\.\d+)?\s*([kmgt](i?b)?|b|bytes?)", re.IGNORECASE)
 
 
 class Settings(BaseSettings):
@@ -67,6 +73,34 @@ class Settings(BaseSettings):
     mirror_url: SecretStr | None = Field(
         default=None, description="PostgreSQL server of `c360 mirror`: postgresql://user@host:port/database."
     )
+
+    def __init__(self, **given: Any) -> None:
+        """Read the settings.
+
+        Raises:
+            UserError: a variable holds what it cannot be; the message names each one, its value and what to write.
+        """
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            faults = "; ".join(_fault(str(found["loc"][0]), found["input"], found["msg"]) for found in error.errors())
+            raise UserError(f"{faults}. Correct it in the environment or in .env, and run again.") from None
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError("write a time zone as the tz database names it, such as Asia/Shanghai") from error
+        return name
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _size(cls, text: str | None) -> str | None:
+        if text is not None and not _SIZE.fullmatch(text.strip()):
+            raise ValueError("write a size such as 8GB")
+        return text
 
     @field_validator("landing", "warehouse")
     @classmethod
@@ -147,3 +181,9 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         """Where Dagster keeps its runs and events; one per warehouse, shared by CLI and UI."""
         return self.warehouse / "dagster"
+
+
+def _fault(field: str, value: object, message: str) -> str:
+    """What is wrong with one variable; what may be an address or a password is not repeated."""
+    shown = "" if field.startswith(("alert_", "mirror_")) else f" is {value!r}"
+    return f"C360_{field.upper()}{shown}: {message.removeprefix('Value error, ')}"
