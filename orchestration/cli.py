@@ -117,6 +117,12 @@ def main() -> None:
     collect_seldom()
     try:
         app()
+    except SystemExit as ended:
+        # Typer has told of a wrong option and leaves while that error is at hand.
+        told = getattr(ended.__context__, "format_message", None)
+        if told and "--json" in sys.argv:
+            say_fault(told(), USER_FAULT)
+        raise
     except UserError as error:
         _fail(error)
     except Exception as error:

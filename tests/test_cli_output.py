@@ -38,6 +38,29 @@ def test_a_fault_is_a_document_on_stdout_words_on_stderr_and_a_status(tmp_path: 
     assert "\x1b" not in ended.stdout + ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("prune", "--days", "0"), "'--days'"),
+        (("review", "decide", "pos.members:M1"), "right"),
+        (("diff", "--nonsense"), "--nonsense"),
+        (("nonsense",), "nonsense"),
+    ],
+)
+def test_a_wrong_option_is_a_document_too(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    ended = c360(*arguments, "--json", warehouse=tmp_path)
+    fault = json.loads(ended.stdout)
+    assert ended.returncode == fault["exit_status"] == 2
+    assert said in fault["error"].casefold()
+    assert "Usage:" in ended.stderr
+
+
+def test_a_setting_that_cannot_be_is_a_fault_to_mend(tmp_path: Path) -> None:
+    ended = c360("status", "--json", warehouse=tmp_path, C360_TIMEZONE="Mars/Olympus")
+    assert ended.returncode == json.loads(ended.stdout)["exit_status"] == 2
+    assert "Traceback" not in ended.stderr
+
+
 def test_an_empty_list_is_a_list(own_settings: Settings) -> None:
     told = CliRunner().invoke(app, ["versions", "--json", "--warehouse", str(own_settings.warehouse)])
     assert json.loads(told.stdout) == []
