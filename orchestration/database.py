@@ -183,14 +183,41 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise
 
 
+# How DuckDB says that a file is cut short or that a block of it is not what was written.
+_DAMAGE = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException, duckdb.InternalException)
+
+
 @contextmanager
 def connect_file(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a published file as a BI tool does: read-only."""
-    connection = duckdb.connect(str(path), read_only=True)
+    """Open a published file as a BI tool does: read-only.
+
+    Raises:
+        UserError: the file is damaged, or may not be read.
+    """
+    with reading_published(path):
+        connection = duckdb.connect(str(path), read_only=True)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+@contextmanager
+def reading_published(path: Path) -> Iterator[None]:
+    """Say in words a person can act on that a published file is damaged.
+
+    Raises:
+        UserError: the file is damaged, or may not be read.
+    """
     try:
-        yield connection
-    finally:
-        connection.close()
+        yield
+    except _DAMAGE as error:
+        if is_machine_fault(error):
+            raise
+        raise UserError(
+            f"The published file {path} cannot be read: {str(error).splitlines()[0]}. c360 versions --verify says "
+            "which versions are whole: c360 rollback lets readers see one of them, c360 rebuild publishes anew."
+        ) from error
 
 
 def records(connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, object]) -> list[dict[str, object]]:
@@ -208,6 +235,11 @@ def _explain(error: duckdb.IOException, settings: Settings) -> UserError:
         return WarehouseBusyError(
             f"The warehouse {settings.database} is held by {who}. Wait for it to end, or stop it, and run again. "
             "The published file is not affected."
+        )
+    if "does not exist" in str(error):
+        return UserError(
+            f"There is no working database {settings.database} yet: run c360 refresh first, or name another warehouse "
+            "(C360_WAREHOUSE or --warehouse)."
         )
     return UserError(
         f"The warehouse {settings.database} cannot be opened: {str(error).splitlines()[0]}. "

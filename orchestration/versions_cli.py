@@ -76,7 +76,8 @@ def versions(
     if damaged:
         raise UserError(
             f"The file of version {', '.join(damaged)} is not the one that was checked. "
-            "If readers see it, `c360 rollback` to another; `c360 restore` brings it back from a backup."
+            "If readers see it, `c360 rollback` to another; `c360 restore` brings it back from a backup, and "
+            "`c360 rebuild` publishes anew from raw."
         )
 
 

@@ -15,7 +15,9 @@ from orchestration import cli_progress
 from orchestration.cli import app
 from orchestration.cli_progress import TimeLeft, duration, progress
 from orchestration.progress import StepShares
+from orchestration.publication.versions import switch_to
 from orchestration.settings import PROJECT_ROOT, Settings
+from tests.published_versions import lay_down
 
 
 def c360(*arguments: str, warehouse: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -58,6 +60,21 @@ def test_a_wrong_option_is_a_document_too(arguments: tuple[str, ...], said: str,
 def test_a_setting_that_cannot_be_is_a_fault_to_mend(tmp_path: Path) -> None:
     ended = c360("status", "--json", warehouse=tmp_path, C360_TIMEZONE="Mars/Olympus")
     assert ended.returncode == json.loads(ended.stdout)["exit_status"] == 2
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("command", [("status",), ("diff", "2026", "2026"), ("export", "all")])
+def test_a_damaged_published_file_is_named_with_the_way_out(command: tuple[str, ...], own_settings: Settings) -> None:
+    version = lay_down(own_settings, "create table customers as select range as customer from range(100000)")
+    switch_to(own_settings, version)
+    whole = version.file.read_bytes()
+    version.file.chmod(0o644)
+    version.file.write_bytes(whole[: len(whole) // 2])
+    ended = c360(*command, "--json", warehouse=own_settings.warehouse)
+    fault = json.loads(ended.stdout)
+    assert ended.returncode == fault["exit_status"] == 2
+    assert str(version.file) in fault["error"]
+    assert "c360 rebuild" in fault["error"]
     assert "Traceback" not in ended.stderr
 
 

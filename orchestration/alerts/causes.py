@@ -5,6 +5,7 @@ What belongs here: finding causes in what a run left behind. What does not: whom
 checks, datasets, KPIs and counts only.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
@@ -13,7 +14,7 @@ from statistics import median
 import duckdb
 
 from orchestration.database import connect, connect_file, table_exists
-from orchestration.errors import WarehouseBusyError
+from orchestration.errors import UserError, WarehouseBusyError
 from orchestration.publication.versions import current_version
 from orchestration.settings import Settings
 
@@ -55,7 +56,8 @@ def look(settings: Settings, today: date, failed_steps: list[str] | None = None)
         failed_steps: Steps in which the last run failed, [] when it went well, None when that is not known.
 
     Returns:
-        What stands; gates and ids are left out while another process holds the working database.
+        What stands; gates and ids are left out while another process holds the working database, KPIs where
+            the published file is damaged.
     """
     seen = Sighting()
     if failed_steps is not None:
@@ -63,7 +65,8 @@ def look(settings: Settings, today: date, failed_steps: list[str] | None = None)
     seen.add("delivery_late", late_deliveries(settings, today))
     version = current_version(settings)
     if version is not None:
-        with connect_file(version.file) as published:
+        # A damaged file says nothing about KPIs, and must not keep the rest from being told.
+        with suppress(UserError), connect_file(version.file) as published:
             seen.add("kpi_red", red_kpis(published))
     if settings.database.exists():
         try:

@@ -20,7 +20,8 @@ from pathlib import Path
 import duckdb
 
 from data_quality.contract import Contract
-from orchestration.database import identifier, literal, table_exists, transaction
+from orchestration.database import identifier, literal, reading_published, table_exists, transaction
+from orchestration.errors import UserError
 from orchestration.ingestion.raw_store import written_amount_sql
 
 TABLE = "quality.conservation"
@@ -508,10 +509,15 @@ def _merges(con: duckdb.DuckDBPyConnection, published: Path | None, as_of: date)
     if published is None or not published.is_file():
         return []
     parts: list[str] = []
-    con.execute(f"attach {literal(str(published))} as before (read_only)")
+    try:
+        with reading_published(published):
+            con.execute(f"attach {literal(str(published))} as before (read_only)")
+    except UserError:
+        # A damaged file must not keep a whole one from taking its place.
+        return []
     try:
         # What an earlier release published may lack a column or table; then there is nothing to compare with.
-        with suppress(duckdb.CatalogException, duckdb.BinderException):
+        with suppress(duckdb.CatalogException, duckdb.BinderException, UserError), reading_published(published):
             con.execute(_MERGED_IDS)
             con.execute(_LINES_OF_MERGED, {"as_of": as_of})
             parts += [_MERGED_SUMS, _MERGED_ORDERS]

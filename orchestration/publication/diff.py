@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.database import identifier, literal
+from orchestration.database import identifier, literal, reading_published
 from orchestration.gates.conservation import BEFORE_TO_AFTER_MERGE
 from orchestration.publication.versions import Version
 
@@ -148,7 +148,8 @@ def _side_by_side(before: Path, after: Path | None = None) -> Iterator[duckdb.Du
         con.execute("set enable_progress_bar = false")
         for name, file in (("before", before), ("after", after)):
             if file is not None:
-                con.execute(f"attach {literal(str(file))} as {name} (read_only)")
+                with reading_published(file):
+                    con.execute(f"attach {literal(str(file))} as {name} (read_only)")
         yield con
     finally:
         con.close()

@@ -181,7 +181,8 @@ def sees_contact_data(path: Path, role: str, on: date) -> bool:
 
 def _load_members(connection: duckdb.DuckDBPyConnection, version: Version, audience: str) -> None:
     """Copy the members from the published file into the table `exported`."""
-    connection.execute(f"attach {database.literal(str(version.file))} as published (read_only)")
+    with database.reading_published(version.file):
+        connection.execute(f"attach {database.literal(str(version.file))} as published (read_only)")
     connection.execute("use published")
     try:
         known = [

@@ -126,7 +126,7 @@ def hold_in_force(settings: Settings) -> Hold | None:
     path = settings.serving_dir / HOLD_FILE
     try:
         hold = Hold.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except ValidationError as error:
         raise UserError(

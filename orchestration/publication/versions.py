@@ -119,7 +119,7 @@ def verify(version: Version) -> None:
     if not is_intact(version):
         raise UserError(
             f"The file of version {version.id} is not the one that was published: its checksum differs from "
-            f"{version.path / 'manifest.json'}. Choose another version (c360 versions) or run c360 refresh."
+            f"{version.path / 'manifest.json'}. Choose another version (c360 versions) or run c360 rebuild."
         )
 
 

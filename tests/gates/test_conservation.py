@@ -118,6 +118,19 @@ def test_two_customers_that_become_one_bring_lines_revenue_orders_and_points(set
 
 
 @pytest.mark.usefixtures("published_before")
+@pytest.mark.parametrize("share_left", [0.0, 0.5, 0.9])
+def test_a_damaged_version_does_not_keep_a_whole_one_from_taking_its_place(
+    settings: Settings, change: Callable[[str], None], share_left: float
+) -> None:
+    merge_c2_into_c1(change, "'c1'")
+    change("update marts.customer_360 set net_revenue = 150, gross_revenue = 150, orders = 2")
+    file = published_file(settings)
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(len(whole) * share_left)])
+    assert messages(settings) == []
+
+
+@pytest.mark.usefixtures("published_before")
 def test_a_line_that_stays_with_the_old_id_of_a_merge_is_lost_revenue(settings: Settings, change):
     merge_c2_into_c1(change, "'c2'")
     assert "before_to_after_merge: sales: net_revenue 150 expected, 100 found, 50 lost" in messages(settings)
