@@ -26,6 +26,10 @@ STORAGE_VERSION = "v1.5.0"
 
 EngineConfig = dict[str, str | bool | int | float | list[str]]
 
+# How DuckDB says that a file is cut short or that a block of it is not what was written; of Parquet it says so too.
+_DAMAGE = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException, duckdb.InternalException)
+_UNREADABLE = (*_DAMAGE, duckdb.InvalidInputException, duckdb.ConversionException)
+
 SCHEMAS = (
     "raw",
     "clean",
@@ -123,7 +127,8 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
 
     Raises:
         WarehouseBusyError: another process has the file open.
-        UserError: the file or its folder cannot be opened or written, or disk or memory ran out meanwhile.
+        UserError: the file or its folder cannot be opened or written, disk or memory ran out meanwhile, or a file of
+            raw is damaged.
     """
     connection = _beside_kept(settings) if _Kept.wanted else _open(settings, read_only=read_only)
     _Kept.in_use += 1
@@ -140,12 +145,25 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
     except duckdb.Error as error:
         if is_machine_fault(error):
             raise machine_fault(error, f"Writing {settings.database}") from error
+        damaged = _damaged_delivery(error, settings)
+        if damaged is not None:
+            raise UserError(
+                f"{damaged / 'data.parquet'} is damaged ({str(error).splitlines()[0]}). Delete the folder {damaged}; "
+                "the next refresh reads its files from the landing zone again, or restore it from a backup."
+            ) from error
         raise
     finally:
         connection.close()
         _Kept.in_use -= 1
         if begin_anew and not _Kept.in_use:
             close_kept()
+
+
+def _damaged_delivery(error: duckdb.Error, settings: Settings) -> Path | None:
+    """The folder of raw whose Parquet file DuckDB could not read, or None where it failed for another reason."""
+    raw = re.escape(str(settings.raw_dir.resolve()))
+    named = re.search(rf"({raw}/[^'\"]*?/delivery_date=\d{{4}}-\d\d-\d\d)/data\.parquet", str(error))
+    return Path(named.group(1)) if named and isinstance(error, _UNREADABLE) else None
 
 
 def _beside_kept(settings: Settings) -> duckdb.DuckDBPyConnection:
@@ -181,10 +199,6 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         with suppress(duckdb.Error):
             connection.execute("rollback")
         raise
-
-
-# How DuckDB says that a file is cut short or that a block of it is not what was written.
-_DAMAGE = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException, duckdb.InternalException)
 
 
 @contextmanager

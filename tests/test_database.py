@@ -1,11 +1,13 @@
 """Limits of the engine."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from orchestration import database
+from orchestration.errors import UserError
 from orchestration.settings import Settings
 
 
@@ -109,3 +111,33 @@ def test_a_step_that_failed_or_holds_much_memory_leaves_nothing_open(
 )
 def test_a_memory_limit_is_as_many_bytes_as_duckdb_takes_it_for(limit: str, size: float) -> None:
     assert database.memory_bytes(Settings(memory_limit=limit)) == pytest.approx(size, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: b"",
+        lambda whole: whole[:-20],
+        lambda whole: whole[: len(whole) // 2] + bytes(60) + whole[len(whole) // 2 + 60 :],
+    ],
+)
+def test_a_damaged_file_of_raw_is_named_with_the_folder_to_delete(
+    own_settings: Settings, damage: Callable[[bytes], bytes]
+) -> None:
+    folder = own_settings.raw_dir / "pos" / "sales" / "delivery_date=2026-06-30"
+    folder.mkdir(parents=True)
+    file = folder / "data.parquet"
+    with database.connect(own_settings) as con:
+        con.execute(f"copy (select md5(range::varchar) as name from range(50000)) to '{file}' (compression zstd)")
+    file.write_bytes(damage(file.read_bytes()))
+    with (
+        pytest.raises(UserError, match=rf"{file} is damaged .+ Delete the folder {folder}; the next refresh"),
+        database.connect(own_settings) as con,
+    ):
+        con.execute(f"select max(name) from read_parquet('{file}')").fetchall()
+
+
+def test_a_fault_that_names_no_file_of_raw_keeps_its_traceback(own_settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "other.parquet").write_bytes(b"")
+    with pytest.raises(duckdb.Error), database.connect(own_settings) as con:
+        con.execute(f"from read_parquet('{tmp_path / 'other.parquet'}')")
