@@ -11,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
+from orchestration.errors import UserError, machine_fault_behind
 from orchestration.plan import RefreshPlan, fallback_partition
 from orchestration.progress import Progress, StepShares, silent
 from orchestration.settings import Settings
@@ -41,6 +42,9 @@ event_log_storage:
   module: orchestration.event_storage
   class: OpenSqliteEventLogStorage
 """
+
+# Asked for only to have the file opened in which its events would be.
+_NO_ASSET = dg.AssetKey("none")
 
 _GATES = {"DagsterAssetCheckFailedError", "ModelTestsFailedError"}
 
@@ -117,10 +121,26 @@ def prepare_instance_home(settings: Settings) -> Path:
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """Open what Dagster keeps of this warehouse's runs, for this process and those it starts."""
+    """Open what Dagster keeps of this warehouse's runs, for this process and those it starts.
+
+    Raises:
+        UserError: it is damaged.
+    """
     home = str(prepare_instance_home(settings))
     os.environ["DAGSTER_HOME"] = home
-    return dg.DagsterInstance.from_config(home)
+    try:
+        instance = dg.DagsterInstance.from_config(home)
+        # Opens both databases; otherwise the first event of a run would.
+        instance.get_run_records(limit=1)
+        instance.fetch_materializations(_NO_ASSET, limit=1)
+    except Exception as error:
+        if machine_fault_behind(error):
+            raise
+        raise UserError(
+            f"What Dagster keeps of earlier runs in {home} cannot be read ({str(error).splitlines()[0]}). Move the "
+            "folder away: the next run makes it anew, and nothing but the history of runs is lost."
+        ) from error
+    return instance
 
 
 def _event_logger(_context: dg.InitLoggerContext) -> logging.Logger:

@@ -237,3 +237,15 @@ def test_a_refresh_is_the_users_to_mend_only_when_every_failure_is() -> None:
     assert not RefreshFailedError([mine, bug]).user_error
     assert not RefreshFailedError([]).user_error
     assert RefreshFailedError([StepEnd("c", succeeded=False, gate=True)]).gate_failed
+
+
+@pytest.mark.parametrize("file", ["dagster.yaml", "history/runs.db", "history/runs/index.db"])
+def test_a_damaged_history_of_runs_may_be_moved_away(own_settings: Settings, file: str) -> None:
+    with open_instance(own_settings) as instance:
+        assert instance.get_run_records(limit=1) == []
+    (own_settings.dagster_home / file).write_bytes(b": : [ no such file" * 100)
+    with pytest.raises(UserError, match=rf"{own_settings.dagster_home} cannot be read .+ Move the folder away"):
+        open_instance(own_settings)
+    own_settings.dagster_home.rename(own_settings.warehouse / "history_aside")
+    with open_instance(own_settings) as instance:
+        assert instance.get_run_records(limit=1) == []
