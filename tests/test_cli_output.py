@@ -167,3 +167,18 @@ def test_a_damaged_memory_of_the_last_run_is_none(tmp_path: Path, kept: str) -> 
     (tmp_path / "step_seconds.json").write_text(kept, encoding="utf-8")
     shares = StepShares(tmp_path, ["raw__a", "warehouse"])
     assert 0 < shares.ended("raw__a") < 0.5
+
+
+@pytest.mark.parametrize("command", [("status",), ("versions",), ("alerts",)])
+def test_a_warehouse_that_is_a_file_holds_nothing(command: tuple[str, ...], tmp_path: Path) -> None:
+    file = tmp_path / "warehouse"
+    file.write_bytes(b"")
+    ended = c360(*command, "--json", warehouse=file)
+    assert ended.returncode == 0, ended.stderr
+    json.loads(ended.stdout)
+
+
+def test_a_warehouse_without_a_working_database_says_what_makes_one(tmp_path: Path) -> None:
+    ended = c360("review", "list", "--json", warehouse=tmp_path)
+    assert ended.returncode == 2
+    assert "run c360 refresh first" in json.loads(ended.stdout)["error"]

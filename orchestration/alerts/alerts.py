@@ -163,7 +163,7 @@ def _read(settings: Settings) -> dict[str, Alert]:
     try:
         kept = json.loads((settings.alerts_dir / "open.json").read_text(encoding="utf-8"))
         alerts = [Alert(**alert) for alert in kept]
-    except (FileNotFoundError, ValueError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
         return {}
     return {alert.key: alert for alert in alerts}
 
