@@ -158,3 +158,40 @@ def test_every_policy_table_is_declared_once_or_named_as_read_by_python() -> Non
     # Some are checked by the modules that read them and nowhere else.
     undeclared = {path.stem for path in POLICIES.glob("*.csv")} - set(declared)
     assert undeclared <= {*POLICY_TABLES, *BESIDE_LINEAGE}
+
+
+@pytest.mark.parametrize("table", sorted(path.stem for path in POLICIES.glob("*.csv")))
+def test_no_table_is_called_sound_unread(policies: Path, table: str) -> None:
+    file = policies / f"{table}.csv"
+    whole = file.read_bytes()
+    header, *rows = whole.decode().splitlines(keepends=True)
+    first_column = header.split(",")[0]
+    faults = {
+        "not in Chinese UTF-8": (whole + "原因".encode("gb18030"), f"{file} is not in UTF-8"),
+        "empty": (b"", f"{file} has the columns ;"),
+        "header alone": (header.encode(), f"{file} holds no row"),
+        "renamed column": (whole.replace(first_column.encode(), b"zzz", 1), f"missing: {first_column}"),
+        "row twice": (whole + rows[0].encode(), f"{file}, row {len(rows) + 2}"),
+    }
+    for name, (content, said) in faults.items():
+        file.write_bytes(content)
+        with pytest.raises(UserError) as refused:
+            check_policies(policies, REFERENCES, MODELS)
+        assert said in str(refused.value), name
+    file.unlink()
+    with pytest.raises(UserError, match=f"{file} is missing"):
+        check_policies(policies, REFERENCES, MODELS)
+
+
+@pytest.mark.parametrize(
+    "table", ["identity_limits", "reading_limits", "name_thresholds", "drift_settings", "retention"]
+)
+def test_a_misspelt_name_is_refused_rather_than_never_looked_up(policies: Path, table: str) -> None:
+    file = policies / f"{table}.csv"
+    header, row, *rows = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join([header, row, *rows, "misspelt_" + row]), encoding="utf-8")
+    with pytest.raises(UserError, match=f"{file}, row {len(rows) + 3}: .*'misspelt_.* is not known"):
+        check_policies(policies, REFERENCES, MODELS)
+    file.write_text("".join([header, *rows, "misspelt_" + row]), encoding="utf-8")
+    with pytest.raises(UserError):
+        check_policies(policies, REFERENCES, MODELS)
