@@ -37,6 +37,22 @@
         {{ answer_moment('responded_at') }}
 {%- endmacro %}
 
+{#- The last of CTE `recommended` after each of `questions` was settled, up to the moment `until`, as `nps_after`. One row
+    per question that has one; `columns` are those to be kept. -#}
+{% macro last_recommendations(questions, columns, until) -%}
+    select
+        {%- for column in columns %}
+        asked.{{ column }},
+        {%- endfor %}
+        recommended.nps as nps_after
+    from (
+        {{ last_until(questions, columns + ['customer_id', 'settled_at'], until, 'recommended', 'answered_at') }}
+    ) as asked
+    inner join recommended
+        on asked.customer_id = recommended.customer_id and asked.happened_at = recommended.answered_at
+    where asked.happened_at >= asked.settled_at
+{%- endmacro %}
+
 {#- Answers of customers that name no case: to a survey, or to an outreach. One row per answer. -#}
 {% macro answers_without_case() -%}
     select

@@ -171,23 +171,10 @@ complaints as (
     where is_complaint
 ),
 
-last_recommended as (
-    {{ last_until(
-        'complaints', ['case_id', 'customer_id', 'settled_at'],
-        end_of_day(days_after('cast(settled_at as date)', 'promoter_days')), 'recommended', 'answered_at'
-    ) }}
-),
-
 recommendations as (
-    select
-        last_recommended.case_id,
-        recommended.nps as nps_after
-    from last_recommended
-    inner join recommended
-        on
-            last_recommended.customer_id = recommended.customer_id
-            and last_recommended.happened_at = recommended.answered_at
-    where last_recommended.happened_at >= last_recommended.settled_at
+    {{ last_recommendations(
+        'complaints', ['case_id'], end_of_day(days_after('cast(settled_at as date)', 'promoter_days'))
+    ) }}
 ),
 
 next_purchases as (

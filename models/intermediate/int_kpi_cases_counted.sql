@@ -364,28 +364,12 @@ complaints_judged as (
     where judged.is_complaint = 1 and judged.age_days <= days.complaint_to_promoter_days
 ),
 
-last_recommended as (
-    {{ last_until(
-        'complaints_judged', ['evaluated_on', 'tier', 'channel', 'customer_id', 'promoter_score', 'settled_at'],
-        end_of_day('least(evaluated_on, ' ~ days_after('cast(settled_at as date)', 'promoter_days') ~ ')'),
-        'recommended', 'answered_at'
-    ) }}
-),
-
 -- The last recommendation after a complaint was settled, as known on the day.
 recommendations as (
-    select
-        last_recommended.evaluated_on,
-        last_recommended.tier,
-        last_recommended.channel,
-        last_recommended.promoter_score,
-        recommended.nps as nps_after
-    from last_recommended
-    inner join recommended
-        on
-            last_recommended.customer_id = recommended.customer_id
-            and last_recommended.happened_at = recommended.answered_at
-    where last_recommended.happened_at >= last_recommended.settled_at
+    {{ last_recommendations(
+        'complaints_judged', ['evaluated_on', 'tier', 'channel', 'promoter_score'],
+        end_of_day('least(evaluated_on, ' ~ days_after('cast(settled_at as date)', 'promoter_days') ~ ')')
+    ) }}
 ),
 
 promoter_cube as (
